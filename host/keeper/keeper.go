@@ -1,0 +1,218 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Options says what a keeper needs to begin. It travels as JSON through the
+// execve that makes `zdhost run` the keeper.
+type Options struct {
+	// RunDir is a short path for sockets and FIFOs. The keeper makes it and
+	// removes it at its end.
+	RunDir string `json:"run_dir"`
+	// Host is the host's command line; its descriptor 3 is the link.
+	Host []string `json:"host"`
+	// Lock is an inherited descriptor that is kept open for the keeper's life, 0
+	// for none.
+	Lock int `json:"lock,omitempty"`
+}
+
+// Keeper holds descriptors and children. All fields belong to the goroutine of
+// Run; others reach it through do.
+type Keeper struct {
+	opts     Options
+	log      *slog.Logger
+	do       chan func()
+	store    *store
+	children map[string]*child
+	byPID    map[int]*child
+	watch    *watcher
+	host     *guard
+	started  time.Time
+
+	stopping bool
+	ended    bool
+	code     int
+}
+
+// New returns a keeper that holds nothing yet.
+func New(o Options, log *slog.Logger) *Keeper {
+	k := &Keeper{
+		opts: o, log: log, do: make(chan func(), 64), store: newStore(), started: time.Now(),
+		children: map[string]*child{}, byPID: map[int]*child{},
+	}
+	k.host = newGuard(k)
+	return k
+}
+
+// Run starts the host and serves it until everything has ended; it returns the
+// process's exit status. Nothing that it started is left, no socket file either.
+func (k *Keeper) Run(ctx context.Context) (int, error) {
+	if err := os.MkdirAll(k.opts.RunDir, 0o711); err != nil {
+		return 1, fmt.Errorf("cannot make the run directory: %w", err)
+	}
+	defer os.RemoveAll(k.opts.RunDir)
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return 1, fmt.Errorf("cannot become a subreaper: %w", err)
+	}
+	var err error
+	if k.watch, err = newWatcher(); err != nil {
+		return 1, err
+	}
+	defer k.watch.close()
+	go k.watch.run(k.do)
+
+	signals := make(chan os.Signal, 16)
+	signal.Notify(signals, unix.SIGCHLD, unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2)
+	defer signal.Stop(signals)
+
+	if err := k.host.start(); err != nil {
+		return 1, err
+	}
+	for !k.ended {
+		select {
+		case f := <-k.do:
+			f()
+		case s := <-signals:
+			k.signalled(s.(syscall.Signal)) //nolint:forcetypeassert // signals are nothing else here
+		case <-ctx.Done():
+			ctx = context.Background()
+			k.stop(false)
+		}
+	}
+	k.sweep()
+	return k.code, nil
+}
+
+// post hands f to the loop from another goroutine.
+func (k *Keeper) post(f func()) { k.do <- f }
+
+func (k *Keeper) signalled(s syscall.Signal) {
+	switch s {
+	case unix.SIGCHLD:
+		k.reap()
+	case unix.SIGTERM, unix.SIGINT:
+		k.stop(k.stopping)
+	default:
+		k.host.signal(s)
+	}
+}
+
+// stop asks the host to end everything in order, or does it without one.
+func (k *Keeper) stop(urgent bool) {
+	k.stopping = true
+	if k.host.linked() {
+		k.tellStop(urgent)
+		return
+	}
+	k.stopChildren()
+}
+
+func (k *Keeper) tellStop(urgent bool) { k.tell(Event{Kind: EventStop, Urgent: urgent}, -1) }
+
+// stopGrace is what children get after SIGTERM where no host is there to drain
+// them.
+const stopGrace = 10 * time.Second
+
+func (k *Keeper) stopChildren() {
+	for _, c := range k.children {
+		_ = c.signal(unix.SIGTERM, false)
+	}
+	time.AfterFunc(stopGrace, func() { k.post(func() { k.ended = true }) })
+	k.endIfEmpty()
+}
+
+// endIfEmpty ends a keeper that is stopping by itself once no child is left.
+func (k *Keeper) endIfEmpty() {
+	if !k.stopping || k.host.linked() {
+		return
+	}
+	for _, c := range k.children {
+		if c.exit == nil {
+			return
+		}
+	}
+	k.ended = true
+}
+
+// reap collects every child that ended. The keeper is the only one here who
+// starts processes, so nobody's status is stolen.
+func (k *Keeper) reap() {
+	for {
+		var ws unix.WaitStatus
+		pid, err := unix.Wait4(-1, &ws, unix.WNOHANG, nil)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil || pid <= 0 {
+			return
+		}
+		if c := k.byPID[pid]; c != nil {
+			k.exited(c, ws)
+		} else {
+			k.host.exited(pid, ws)
+		}
+	}
+}
+
+func (k *Keeper) exited(c *child, ws unix.WaitStatus) {
+	delete(k.byPID, c.pid)
+	c.exit = &Exit{Code: ws.ExitStatus(), At: time.Now()}
+	if ws.Signaled() {
+		c.exit.Signal, c.exit.CoreDumped = ws.Signal(), ws.CoreDump()
+	}
+	if c.launching {
+		return // what became of the launcher decides
+	}
+	k.announce(c)
+}
+
+// announce tells the host of an exit once the output before it is on disk.
+func (k *Keeper) announce(c *child) {
+	c.exit.Leftovers = c.members()
+	if len(c.exit.Leftovers) == 0 {
+		k.store.left(c.spec.ID)
+	}
+	go func() {
+		c.out.flush()
+		k.post(func() {
+			k.tell(Event{Kind: EventExited, Child: c.spec.ID, Exit: c.exit}, -1)
+			k.endIfEmpty()
+		})
+	}()
+}
+
+// forget drops a child that has ended, kills what it left behind, and closes
+// its files.
+func (k *Keeper) forget(c *child) {
+	_ = c.signal(unix.SIGKILL, true)
+	delete(k.children, c.spec.ID)
+	k.store.left(c.spec.ID)
+	if c.notify >= 0 {
+		k.unwatch(c)
+	}
+	go c.out.close()
+}
+
+// sweep leaves nothing behind.
+func (k *Keeper) sweep() {
+	k.host.kill()
+	for _, c := range k.children {
+		_ = c.signal(unix.SIGKILL, true)
+	}
+	for _, c := range k.children {
+		c.out.close()
+	}
+	for name := range k.store.byName {
+		_ = k.store.drop(name)
+	}
+}
