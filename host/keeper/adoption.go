@@ -89,13 +89,8 @@ func (b book) open(rule Rule, a Address, asked adopt.Bind) (adopt.Lane, unix.Err
 	name := fmt.Sprintf("open/%s/%d/%s", b.c.spec.Service, b.c.spec.Generation, a)
 	h, err := b.k.store.get(name)
 	if err != nil {
-		fd, err := bind(a, true)
-		if err != nil {
+		if h, err = b.k.hold(name, a, true, nil); err != nil {
 			return b.refuse(asked, a, err.Error(), errnoOf(err, unix.EADDRINUSE))
-		}
-		if h, err = b.k.store.add(name, fd, &a, nil); err != nil {
-			_ = unix.Close(fd)
-			return b.refuse(asked, a, err.Error(), unix.EADDRINUSE)
 		}
 		b.k.tell(Event{Kind: EventOpened, Child: b.c.spec.ID, Descriptor: name, Listener: rule.Listener, Address: &a}, h.fd)
 	}

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strconv"
-	"strings"
+	"slices"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/zdhost/zdhost/internal/procfs"
 	"github.com/zdhost/zdhost/internal/seqpacket"
 )
 
@@ -149,51 +149,10 @@ func memfd(spec Spawn) (int, error) {
 	return fd, nil
 }
 
-// members lists the living processes of the child's session, its own process
-// left out. A process that made a session of its own is recognised by its
-// environment, where that can be read.
+// members lists the living processes of the child, its main process left out.
 func (c *child) members() []int {
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		return nil
-	}
-	mark := "ZDHOST_INSTANCE=" + c.spec.ID + "\x00"
-	var found []int
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil || pid == c.pid {
-			continue
-		}
-		session, zombie, ok := stat(pid)
-		if !ok || zombie {
-			continue
-		}
-		if session == c.pid {
-			found = append(found, pid)
-		} else if env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid)); err == nil && strings.Contains(string(env), mark) {
-			found = append(found, pid)
-		}
-	}
-	return found
-}
-
-// stat reads the session and the state out of /proc/PID/stat, whose second
-// field may contain anything in parentheses.
-func stat(pid int) (session int, zombie, ok bool) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, false, false
-	}
-	i := strings.LastIndexByte(string(b), ')')
-	if i < 0 {
-		return 0, false, false
-	}
-	fields := strings.Fields(string(b[i+1:]))
-	if len(fields) < 4 {
-		return 0, false, false
-	}
-	session, err = strconv.Atoi(fields[3])
-	return session, fields[0] == "Z", err == nil
+	all := procfs.Session(c.pid, "ZDHOST_INSTANCE="+c.spec.ID)
+	return slices.DeleteFunc(all, func(pid int) bool { return pid == c.pid })
 }
 
 // signal sends sig to the main process, or to all that belong to it.

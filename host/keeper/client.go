@@ -106,9 +106,19 @@ func (c *Client) Hello(ctx context.Context) (Welcome, error) {
 }
 
 // Bind has a socket bound and held by the keeper; the duplicate is the caller's.
-func (c *Client) Bind(ctx context.Context, r BindRequest) (int, error) {
-	fds, err := c.call(ctx, kindBind, r, nil)
-	return one(fds, err)
+// A unix socket answers at the private path until it is published.
+func (c *Client) Bind(ctx context.Context, r BindRequest) (fd int, private string, err error) {
+	var reply bindReply
+	fds, err := c.call(ctx, kindBind, r, &reply)
+	fd, err = one(fds, err)
+	return fd, reply.Private, err
+}
+
+// Publish gives a unix listener's path to one of its sockets: one rename, by which
+// new connections reach it.
+func (c *Client) Publish(ctx context.Context, name string) error {
+	_, err := c.call(ctx, kindPublish, namesRequest{Names: []string{name}}, nil)
+	return err
 }
 
 // Stash has the keeper hold a duplicate of fd under a name.

@@ -57,6 +57,9 @@ func New(o Options, log *slog.Logger) *Keeper {
 // Run starts the host and serves it until everything has ended; it returns the
 // process's exit status. Nothing that it started is left, no socket file either.
 func (k *Keeper) Run(ctx context.Context) (int, error) {
+	if k.opts.Lock > 0 {
+		unix.CloseOnExec(k.opts.Lock) // it is the keeper's alone
+	}
 	if err := os.MkdirAll(k.opts.RunDir, 0o711); err != nil {
 		return 1, fmt.Errorf("cannot make the run directory: %w", err)
 	}

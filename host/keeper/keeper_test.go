@@ -149,7 +149,7 @@ func (s stage) spawn(id string, argv ...string) Spawn {
 func adoptPython(s stage) error {
 	port := freePort()
 	a := Address{Network: "tcp", Host: "127.0.0.1", Port: port}
-	lane, err := s.c.Bind(s.ctx, BindRequest{Name: "lane", Address: a, First: true})
+	lane, _, err := s.c.Bind(s.ctx, BindRequest{Name: "lane", Address: a, First: true})
 	if err != nil {
 		return err
 	}
@@ -218,7 +218,7 @@ func inheritLanes(s stage) error {
 	var rules []Rule
 	for _, name := range []string{"web", "admin"} {
 		a := Address{Network: "tcp", Host: "127.0.0.1", Port: freePort()}
-		fd, err := s.c.Bind(s.ctx, BindRequest{Name: name, Address: a, First: true})
+		fd, _, err := s.c.Bind(s.ctx, BindRequest{Name: name, Address: a, First: true})
 		if err != nil {
 			return err
 		}

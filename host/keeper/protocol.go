@@ -17,6 +17,7 @@ const Version = 1
 const (
 	kindHello    = "hello"
 	kindBind     = "bind"
+	kindPublish  = "publish"
 	kindStash    = "stash"
 	kindFetch    = "fetch"
 	kindDrop     = "drop"

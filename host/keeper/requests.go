@@ -14,7 +14,7 @@ import (
 	"github.com/zdhost/zdhost/internal/seqpacket"
 )
 
-// Bodies of the smaller requests.
+// Bodies of the smaller requests and replies.
 type (
 	helloRequest struct {
 		Version int `json:"version"`
@@ -22,6 +22,9 @@ type (
 	stashRequest struct {
 		Name string          `json:"name"`
 		Meta json.RawMessage `json:"meta,omitempty"`
+	}
+	bindReply struct {
+		Private string `json:"private,omitempty"`
 	}
 	namesRequest struct {
 		Names []string `json:"names"`
@@ -55,6 +58,8 @@ func (k *Keeper) serve(m message) {
 		answer(k, m, k.welcome)
 	case kindBind:
 		answer(k, m, k.bind)
+	case kindPublish:
+		answer(k, m, k.publish)
 	case kindStash:
 		answer(k, m, func(r stashRequest) (any, []int, error) { return k.stash(r, m.fds) })
 	case kindFetch:
@@ -136,18 +141,52 @@ func (k *Keeper) welcome(r helloRequest) (any, []int, error) {
 func (k *Keeper) post2(f func()) { go k.post(f) }
 
 func (k *Keeper) bind(r BindRequest) (any, []int, error) {
-	if k.store.byName[r.Name] != nil {
-		return nil, nil, fmt.Errorf("cannot hold %q: the name is taken", r.Name)
-	}
-	fd, err := bind(r.Address, r.First)
+	h, err := k.hold(r.Name, r.Address, r.First, r.Meta)
 	if err != nil {
 		return nil, nil, err
 	}
-	if _, err := k.store.add(r.Name, fd, &r.Address, r.Meta); err != nil {
-		_ = unix.Close(fd)
-		return nil, nil, err
+	if r.Address.local() && r.Address.Network != "unix" { // nobody waits for its turn
+		if err := publish(h.private, r.Address.Path); err != nil {
+			_ = k.store.drop(r.Name)
+			return nil, nil, fmt.Errorf("cannot bind %s: %w", r.Address, err)
+		}
 	}
-	return nil, []int{fd}, nil
+	return bindReply{Private: h.private}, []int{h.fd}, nil
+}
+
+// hold binds a socket and keeps it under a name.
+func (k *Keeper) hold(name string, a Address, first bool, meta json.RawMessage) (*held, error) {
+	if k.store.byName[name] != nil {
+		return nil, fmt.Errorf("cannot hold %q: the name is taken", name)
+	}
+	fd, private, err := bind(a, first)
+	if err != nil {
+		return nil, err
+	}
+	h, err := k.store.add(name, fd, &a, meta)
+	if err != nil {
+		_ = unix.Close(fd)
+		return nil, err
+	}
+	h.private = private
+	return h, nil
+}
+
+// publish gives a unix listener's path to one of its sockets.
+func (k *Keeper) publish(r namesRequest) (any, []int, error) {
+	for _, name := range r.Names {
+		h, err := k.store.get(name)
+		if err != nil {
+			return nil, nil, err
+		}
+		if h.private == "" {
+			return nil, nil, fmt.Errorf("cannot publish %q: it is no unix socket", name)
+		}
+		if err := publish(h.private, h.address.Path); err != nil {
+			return nil, nil, fmt.Errorf("cannot publish %s: %w", h.address, err)
+		}
+	}
+	return nil, nil, nil
 }
 
 func (k *Keeper) stash(r stashRequest, fds []int) (any, []int, error) {
@@ -196,6 +235,7 @@ func (k *Keeper) spawn(m message) {
 	var lanes []int
 	if err == nil && spec.Sockets == "inherit" {
 		_, lanes, err = k.fetch(namesRequest{Names: descriptorsOf(spec.Rules)})
+		k.makeBlocking(spec.Rules)
 	}
 	if err != nil {
 		k.reply(m, nil, nil, err)
@@ -211,6 +251,17 @@ func (k *Keeper) spawn(m message) {
 	if spec.Sockets == "inherit" {
 		for _, r := range spec.Rules {
 			k.store.byName[r.Descriptor].holders[spec.ID] = struct{}{}
+		}
+	}
+}
+
+// makeBlocking gives inherited lanes the mode in which systemd passes sockets
+// (systemd.socket(5), NonBlocking=), unless a process holds them already: the
+// mode belongs to all that share a socket.
+func (k *Keeper) makeBlocking(rules []Rule) {
+	for _, r := range rules {
+		if h := k.store.byName[r.Descriptor]; h != nil && len(h.holders) == 0 {
+			_ = unix.SetNonblock(h.fd, false)
 		}
 	}
 }

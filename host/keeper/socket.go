@@ -10,17 +10,24 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/zdhost/zdhost/host/adopt"
 )
 
 func (a Address) hostPort() string { return net.JoinHostPort(a.Host, strconv.Itoa(int(a.Port))) }
 
 // bind makes the socket of a lane. It does not listen: whoever attaches the
-// steering program does. A unix socket listens before it gets its name, so that
-// no client finds it deaf.
-func bind(a Address, first bool) (int, error) {
+// steering program does. A unix socket listens already, under a name of its own
+// (the second result) until it is published.
+func bind(a Address, first bool) (fd int, private string, err error) {
 	if a.local() {
-		return bindUnix(a)
+		return bindUnix(a, first)
 	}
+	fd, err = bindIP(a, first)
+	return fd, "", err
+}
+
+func bindIP(a Address, first bool) (int, error) {
 	ip, err := netip.ParseAddr(a.Host)
 	if err != nil {
 		return -1, fmt.Errorf("cannot bind %s: %w", a, err)
@@ -93,63 +100,95 @@ func zoneIndex(zone string) (uint32, error) {
 	return uint32(i.Index), nil
 }
 
-// bindUnix binds to a temporary name beside the path, sets the mode, listens
-// and renames. A socket that nobody answers at is replaced; a living one and
-// anything that is no socket is left alone.
-func bindUnix(a Address) (int, error) {
-	if err := freePath(a.Path); err != nil {
-		return -1, fmt.Errorf("cannot bind %s: %w", a, err)
+// bindUnix makes a listening socket beside the path, under a hidden name. The
+// path itself is given and taken by publish, so that each generation has a queue
+// of its own and a shift is one rename: no client finds the path deaf. A first
+// socket replaces one that nobody answers at; a living one and anything that is
+// no socket is left alone.
+func bindUnix(a Address, first bool) (int, string, error) {
+	if first {
+		if err := freePath(a.Path); err != nil {
+			return -1, "", fmt.Errorf("cannot bind %s: %w", a, err)
+		}
 	}
 	typ := map[string]int{"unix": unix.SOCK_STREAM, "unixgram": unix.SOCK_DGRAM, "unixpacket": unix.SOCK_SEQPACKET}[a.Network]
 	fd, err := unix.Socket(unix.AF_UNIX, typ|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return -1, fmt.Errorf("cannot bind %s: %w", a, err)
+		return -1, "", fmt.Errorf("cannot bind %s: %w", a, err)
 	}
-	if err := publishUnix(fd, a); err != nil {
+	private := filepath.Join(filepath.Dir(a.Path), fmt.Sprintf(".zdhost-%d-%x", os.Getpid(), adopt.Cookie(fd)))
+	if err := inDirectory(private, func(dir int, name string) error { return offer(fd, dir, name, a) }); err != nil {
 		_ = unix.Close(fd)
-		return -1, fmt.Errorf("cannot bind %s: %w", a, err)
+		return -1, "", fmt.Errorf("cannot bind %s: %w", a, err)
 	}
-	return fd, nil
+	return fd, private, nil
 }
 
-func publishUnix(fd int, a Address) error {
-	// The directory is reached through its descriptor: a path may be longer
-	// than the 107 bytes that a socket address holds.
-	dir, err := unix.Open(filepath.Dir(a.Path), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+// inDirectory runs f with the path's directory as a descriptor: a path may be
+// longer than the 107 bytes that a socket address holds.
+func inDirectory(path string, f func(dir int, name string) error) error {
+	dir, err := unix.Open(filepath.Dir(path), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return err
 	}
 	defer unix.Close(dir)
-	tmp := fmt.Sprintf(".zdhost-%d-%d", os.Getpid(), fd)
-	short := fmt.Sprintf("/proc/self/fd/%d/%s", dir, tmp)
-	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: short}); err != nil {
-		return err
-	}
-	if err := offer(fd, dir, tmp, a); err != nil {
-		_ = unix.Unlinkat(dir, tmp, 0)
-		return err
-	}
-	return nil
+	return f(dir, filepath.Base(path))
 }
 
-// offer makes a bound socket ready for clients and gives it its name.
-func offer(fd, dir int, tmp string, a Address) error {
+// publish gives path to the socket behind private. Clients that connect from now
+// on reach it; those in the queue of the one before stay there.
+func publish(private, path string) error {
+	return inDirectory(path, func(dir int, name string) error {
+		tmp := filepath.Base(private) + "~"
+		_ = unix.Unlinkat(dir, tmp, 0)
+		if err := unix.Linkat(dir, filepath.Base(private), dir, tmp, 0); err != nil {
+			return err
+		}
+		if err := unix.Renameat(dir, tmp, dir, name); err != nil {
+			_ = unix.Unlinkat(dir, tmp, 0)
+			return err
+		}
+		_ = unix.Unlinkat(dir, tmp, 0) // rename does nothing where both are one file
+		return nil
+	})
+}
+
+// unpublish removes path if it is still the socket behind private.
+func unpublish(private, path string) {
+	mine, err1 := os.Lstat(private)
+	theirs, err2 := os.Lstat(path)
+	if err1 == nil && err2 == nil && os.SameFile(mine, theirs) {
+		_ = os.Remove(path)
+	}
+}
+
+// offer binds fd to name in dir and makes it ready for clients.
+func offer(fd, dir int, name string, a Address) error {
+	_ = unix.Unlinkat(dir, name, 0)
+	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: fmt.Sprintf("/proc/self/fd/%d/%s", dir, name)}); err != nil {
+		return err
+	}
+	err := own(dir, name, a)
+	if err == nil && a.Network != "unixgram" {
+		err = unix.Listen(fd, backlog)
+	}
+	if err != nil {
+		_ = unix.Unlinkat(dir, name, 0)
+	}
+	return err
+}
+
+// own gives the path its mode and owner.
+func own(dir int, name string, a Address) error {
 	if a.Mode != 0 {
-		if err := unix.Fchmodat(dir, tmp, a.Mode, 0); err != nil {
+		if err := unix.Fchmodat(dir, name, a.Mode, 0); err != nil {
 			return err
 		}
 	}
 	if a.Owner != nil && os.Geteuid() == 0 {
-		if err := unix.Fchownat(dir, tmp, int(a.Owner.UID), int(a.Owner.GID), unix.AT_SYMLINK_NOFOLLOW); err != nil {
-			return err
-		}
+		return unix.Fchownat(dir, name, int(a.Owner.UID), int(a.Owner.GID), unix.AT_SYMLINK_NOFOLLOW)
 	}
-	if a.Network != "unixgram" {
-		if err := unix.Listen(fd, unix.SOMAXCONN); err != nil {
-			return err
-		}
-	}
-	return unix.Renameat(dir, tmp, dir, filepath.Base(a.Path))
+	return nil
 }
 
 func freePath(path string) error {

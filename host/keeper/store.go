@@ -18,6 +18,7 @@ type held struct {
 	fd      int
 	cookie  uint64   // SO_COOKIE, 0 for what is no socket
 	address *Address // set for what the keeper bound
+	private string   // a unix socket's own name, beside its address's path
 	meta    json.RawMessage
 	// holders are the living children that have it from us.
 	holders map[string]struct{}
@@ -56,8 +57,8 @@ func (s *store) get(name string) (*held, error) {
 	return nil, fmt.Errorf("cannot find descriptor %q: %w", name, os.ErrNotExist)
 }
 
-// drop closes the keeper's copy. The path of a unix socket goes with the last
-// descriptor that is bound to it.
+// drop closes the keeper's copy. The path of a unix socket goes with the
+// descriptor that has it.
 func (s *store) drop(name string) error {
 	h, err := s.get(name)
 	if err != nil {
@@ -67,8 +68,9 @@ func (s *store) drop(name string) error {
 	if h.cookie != 0 && s.byCookie[h.cookie] == h {
 		delete(s.byCookie, h.cookie)
 	}
-	if h.address != nil && h.address.local() {
-		_ = os.Remove(h.address.Path)
+	if h.private != "" {
+		unpublish(h.private, h.address.Path)
+		_ = os.Remove(h.private)
 	}
 	return unix.Close(h.fd)
 }

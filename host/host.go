@@ -1,0 +1,259 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/zdhost/zdhost/host/config"
+	"github.com/zdhost/zdhost/host/journal"
+	"github.com/zdhost/zdhost/host/keeper"
+	"github.com/zdhost/zdhost/host/release"
+	"github.com/zdhost/zdhost/pluginapi"
+	"github.com/zdhost/zdhost/policy"
+)
+
+// Options says what a host serves.
+type Options struct {
+	Config *config.Config
+	// Reload reads the configuration again; nil where there is no file.
+	Reload  func(context.Context) (*config.Config, error)
+	RunDir  string
+	Version string
+	// FailFast ends the host when a service's first start fails, for a program
+	// that was named on the command line.
+	FailFast   bool
+	Strategies map[string]pluginapi.Strategy
+	Gate       policy.Gate
+	Log        *slog.Logger
+}
+
+// Host is the brain: it composes listeners, instances, releases, rollouts and
+// the journal, and decides by the state machine's word. All fields belong to the
+// goroutine of Run; others reach it through post.
+type Host struct {
+	opts    Options
+	cfg     *config.Config
+	log     *slog.Logger
+	keeper  *keeper.Client
+	welcome keeper.Welcome
+	journal *journal.Log
+	store   *release.Store
+	gate    policy.Gate
+	memory  *memory
+
+	ctx   context.Context // ends with the host
+	do    chan func()
+	todo  []func() // what the loop has still to do itself, in order
+	since time.Time
+
+	ports    map[string]*port
+	services map[string]*service
+	order    []string // of services, as configured
+	live     map[string]*running
+	refused  *refusal // of the host's own configuration
+	revision uint64   // of the configuration, counted from this host's start
+
+	stopping bool
+	urgent   bool
+	ending   bool
+	code     int
+	quit     bool
+}
+
+// New returns a host that has done nothing yet. The client must be running.
+func New(o Options, k *keeper.Client) *Host {
+	if o.Gate == nil {
+		o.Gate = policy.Open{}
+	}
+	return &Host{
+		opts: o, cfg: o.Config, log: o.Log, keeper: k, gate: o.Gate,
+		do: make(chan func(), 256), since: time.Now(),
+		ports: map[string]*port{}, services: map[string]*service{}, live: map[string]*running{},
+	}
+}
+
+// Run serves until everything is stopped or the keeper is gone. The result is
+// the host's exit status; 0 after an orderly stop.
+func (h *Host) Run(ctx context.Context) (int, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	h.ctx = ctx
+	if err := h.open(); err != nil {
+		return 1, err
+	}
+	defer h.journal.Close()
+	control, err := h.serveControl(ctx)
+	if err != nil {
+		return 1, err
+	}
+	defer control()
+
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2, unix.SIGTERM, unix.SIGINT)
+	defer signal.Stop(signals)
+	h.begin()
+	for !h.quit {
+		for len(h.todo) > 0 {
+			f := h.todo[0]
+			h.todo = h.todo[1:]
+			f()
+		}
+		if h.quit {
+			break
+		}
+		select {
+		case f := <-h.do:
+			f()
+		case e, ok := <-h.keeper.Events():
+			if !ok {
+				return 1, keeper.ErrCut
+			}
+			h.keeperEvent(e)
+		case s := <-signals:
+			h.signalled(s.(syscall.Signal)) //nolint:forcetypeassert // signals are nothing else here
+		}
+	}
+	return h.code, nil
+}
+
+// open opens what is on disk and asks the keeper what there is.
+func (h *Host) open() error {
+	welcome, err := h.keeper.Hello(h.ctx)
+	if err != nil {
+		return err
+	}
+	h.welcome = welcome
+	dir := h.cfg.StateDir
+	if h.journal, err = journal.Open(filepath.Join(dir, "journal"), journal.Options{Known: knownRecord}); err != nil {
+		return err
+	}
+	if why := h.journal.Err(); why != nil {
+		h.log.Error("the journal takes nothing; changes are refused", "reason", why)
+	}
+	if h.store, err = release.Open(filepath.Join(dir, "releases")); err != nil {
+		return err
+	}
+	h.revision = 1
+	if h.memory, err = remember(h.journal); err != nil {
+		return fmt.Errorf("cannot read the journal: %w", err)
+	}
+	return nil
+}
+
+// begin takes up what was there and starts what is configured.
+func (h *Host) begin() {
+	h.record(recordHost, "", hostRecord{What: "started", PID: os.Getpid(), Version: h.opts.Version})
+	for _, l := range h.cfg.Listeners {
+		h.addPort(portOf(l))
+	}
+	for _, s := range h.cfg.Services {
+		h.addService(s)
+	}
+	for _, name := range h.order {
+		h.services[name].start()
+	}
+	h.watchListeners()
+	h.retain()
+	if !h.opts.FailFast {
+		h.servingNow()
+	}
+}
+
+// firstStart hears of the first start of a service.
+func (h *Host) firstStart() {
+	if h.opts.FailFast {
+		h.servingNow()
+	}
+}
+
+// servingNow tells the keeper that from now on this host is worth restarting.
+func (h *Host) servingNow() {
+	go func() { _ = h.keeper.Serving(h.ctx) }()
+}
+
+// post hands f to the loop from another goroutine.
+func (h *Host) post(f func()) {
+	select {
+	case h.do <- f:
+	case <-h.ctx.Done():
+	}
+}
+
+// later has the loop run f after what it is doing now.
+func (h *Host) later(f func()) { h.todo = append(h.todo, f) }
+
+// ask runs f on the loop and waits for it, from another goroutine.
+func (h *Host) ask(ctx context.Context, f func()) error {
+	done := make(chan struct{})
+	select {
+	case h.do <- func() { f(); close(done) }:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-h.ctx.Done():
+		return errEnding
+	}
+	select {
+	case <-done:
+		return nil
+	case <-h.ctx.Done():
+		return errEnding
+	}
+}
+
+var errEnding = errors.New("the host is ending")
+
+// after runs f on the loop when d has passed.
+func (h *Host) after(d time.Duration, f func()) *time.Timer {
+	return time.AfterFunc(d, func() { h.post(f) })
+}
+
+func (h *Host) signalled(s syscall.Signal) {
+	switch s {
+	case unix.SIGHUP:
+		go h.reloadAll("SIGHUP")
+	case unix.SIGUSR2:
+		h.takeChangedReleases()
+	case unix.SIGUSR1:
+	default:
+		h.stop(false)
+	}
+}
+
+// keeperEvent passes on what the keeper says.
+func (h *Host) keeperEvent(e keeper.Event) {
+	if e.Kind == keeper.EventStop {
+		h.stop(e.Urgent)
+		return
+	}
+	r := h.live[e.Child]
+	if r == nil {
+		if e.FD >= 0 {
+			_ = unix.Close(e.FD)
+		}
+		return
+	}
+	switch e.Kind {
+	case keeper.EventExited:
+		r.ended(*e.Exit)
+	case keeper.EventOpened:
+		r.gen.opened(e)
+	case keeper.EventListening:
+		if l := r.gen.laneOf(e.Descriptor); l != nil {
+			r.inst.Listens(l.port.name, l.port.text())
+		}
+	case keeper.EventRefused:
+		h.log.Warn("a bind was refused", "instance", e.Child, "asked", e.Asked, "listener", e.Address.String(), "reason", e.Reason)
+		r.inst.Refused(e.Asked, e.Address.String(), e.Reason)
+	case keeper.EventFailed:
+		h.log.Warn("a call of the program could not be examined", "instance", e.Child, "reason", e.Reason)
+	}
+}

@@ -1,0 +1,296 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/zdhost/zdhost/host/instance"
+	"github.com/zdhost/zdhost/pluginapi"
+	"github.com/zdhost/zdhost/zdapp/workload"
+)
+
+// leaving is the end of a generation: nothing new reaches it, its queue is
+// served, its instances are drained, its lanes go back to the pool. Where nobody
+// is left to serve its queue, a sweeper does: an instance of the release that
+// serves now, started on the lanes that were left.
+type leaving struct {
+	g       *generation
+	why     string
+	haste   instance.Haste
+	working bool // a goroutine is looking at the queues
+	empty   bool // the queues were, while instances served them
+	sweeps  int
+	done    []func()
+}
+
+// maxSweeps is how often a sweeper is started for one generation.
+const maxSweeps = 3
+
+// retire lets the generation go. Its weight must be 0 already.
+func (g *generation) retire(why string) {
+	if g.leaving != nil {
+		return
+	}
+	g.svc.h.log.Info("generation leaves", "service", g.svc.name, "generation", g.number, "reason", why)
+	g.phase, g.want = pluginapi.PhaseGone, 0
+	g.leaving = &leaving{g: g, why: why, haste: g.svc.h.haste()}
+	g.leaving.step()
+}
+
+// step does what is next; it is called whenever an instance of the generation
+// has changed.
+func (l *leaving) step() {
+	if l.working {
+		return
+	}
+	left := l.g.running()
+	if len(left) == 0 {
+		l.check()
+		return
+	}
+	for _, r := range left {
+		if r.sweeps && r.state == instance.Starting {
+			return
+		}
+	}
+	if !l.empty && l.haste == instance.Orderly {
+		l.drainQueues()
+		return
+	}
+	for _, r := range left {
+		r.drain(l.successor(), l.haste)
+	}
+}
+
+// drain begins an instance's end, once for each degree of haste.
+func (r *running) drain(successor int, haste instance.Haste) {
+	if r.draining && haste <= r.haste {
+		closeFDs(successor)
+		return
+	}
+	r.draining, r.haste = true, haste
+	r.inst.Drain(successor, haste)
+}
+
+// successor is where connections that can be moved go.
+func (l *leaving) successor() int {
+	if s := l.g.svc.serving; s != nil && s != l.g && s.phase != pluginapi.PhaseGone {
+		return s.inbox.sendEnd()
+	}
+	return -1
+}
+
+// drainQueues waits until no handshake is under way and the accept queues are
+// empty, for as long as a drain may last.
+func (l *leaving) drainQueues() {
+	l.working = true
+	lanes := l.g.ownLanes()
+	timeout := l.g.cfg.Drain.Timeout
+	h := l.g.svc.h
+	go func() {
+		ctx, cancel := context.WithTimeout(h.ctx, timeout)
+		defer cancel()
+		err := drainLanes(ctx, lanes)
+		h.post(func() {
+			l.working, l.empty = false, true
+			if err != nil {
+				h.log.Warn("queue not empty", "service", l.g.svc.name, "generation", l.g.number, "error", err)
+			}
+			l.step()
+		})
+	}()
+}
+
+func drainLanes(ctx context.Context, lanes []*lane) error {
+	errs := make(chan error, len(lanes))
+	for _, l := range lanes {
+		go func() {
+			_, err := l.DrainQueue(ctx)
+			errs <- err
+		}()
+	}
+	var all []error
+	for range lanes {
+		all = append(all, <-errs)
+	}
+	return errors.Join(all...)
+}
+
+// ownLanes are the lanes that are the generation's alone.
+func (g *generation) ownLanes() []*lane {
+	var own []*lane
+	for _, l := range g.lanes {
+		if !l.port.shared() {
+			own = append(own, l)
+		}
+	}
+	return own
+}
+
+// abandonedQueue bounds the look at a queue that nobody serves: as long as a
+// handshake may take (three seconds), and a little.
+const abandonedQueue = 3500 * time.Millisecond
+
+// check looks whether anybody still waits in a queue that nobody serves.
+func (l *leaving) check() {
+	l.working = true
+	lanes, h := l.g.ownLanes(), l.g.svc.h
+	go func() {
+		empty := true
+		for _, lane := range lanes {
+			if n, _, err := lane.Queue(); err == nil && n > 0 {
+				empty = false
+			}
+		}
+		if empty {
+			ctx, cancel := context.WithTimeout(h.ctx, abandonedQueue)
+			empty = drainLanes(ctx, lanes) == nil
+			cancel()
+		}
+		h.post(func() {
+			l.working = false
+			l.checked(empty)
+		})
+	}()
+}
+
+func (l *leaving) checked(empty bool) {
+	s := l.g.svc
+	if empty || l.haste != instance.Orderly || s.serving == nil || s.serving == l.g || l.sweeps == maxSweeps {
+		if !empty {
+			s.h.log.Error("clients wait in a queue that nobody serves", "service", s.name, "generation", l.g.number)
+		}
+		l.finish()
+		return
+	}
+	l.sweeps++
+	l.empty = false
+	s.h.log.Info("sweeper started", "service", s.name, "generation", l.g.number, "release", s.serving.payload.Release)
+	l.g.cfg = s.serving.cfg
+	r := l.g.spawn(s.serving.payload)
+	r.sweeps = true
+}
+
+func (l *leaving) sweeperFailed(err error) {
+	l.g.svc.h.log.Error("cannot start sweeper", "service", l.g.svc.name, "generation", l.g.number, "error", err)
+	l.step()
+}
+
+// finish gives back what the generation held.
+func (l *leaving) finish() {
+	g, s, h := l.g, l.g.svc, l.g.svc.h
+	if s.gens[g.number] != g {
+		return
+	}
+	g.tally.lanes(g)
+	for _, lane := range g.lanes {
+		if lane.gen == g {
+			lane.gen = nil
+			if err := lane.ResetOptions(); err != nil {
+				h.log.Warn("cannot reset a lane", "lane", lane.name, "error", err)
+			}
+		}
+	}
+	g.forwardInbox(s.serving)
+	delete(s.gens, g.number)
+	s.dropUnserved()
+	h.record(recordGeneration, "", generationRecord{Service: s.name, Number: g.number, What: "gone", Payload: g.payload, Reason: l.why})
+	h.log.Info("generation gone", "service", s.name, "generation", g.number, "report", g.tally.String())
+	h.settled(g)
+	for _, f := range l.done {
+		f()
+	}
+	h.stopStep()
+}
+
+// forwardInbox sends on the connections that reached the generation's inbox and
+// that nobody took, and closes the inbox.
+func (g *generation) forwardInbox(to *generation) {
+	if g.inbox == noInbox {
+		return
+	}
+	if to != nil && to != g && to.inbox != noInbox {
+		if err := forward(dup(g.inbox.receive), dup(to.inbox.send)); err != nil {
+			g.svc.h.log.Error("cannot send moved connections on", "service", g.svc.name, "error", err)
+		}
+	}
+	closeFDs(g.inbox.send, g.inbox.receive)
+	g.inbox = noInbox
+	h, name := g.svc.h, g.inboxName()
+	go func() {
+		_ = h.keeper.Drop(h.ctx, name+"/send")
+		_ = h.keeper.Drop(h.ctx, name+"/receive")
+	}()
+}
+
+// forward moves what waits in one inbox into another; it takes over both
+// descriptors.
+func forward(from, to int) error {
+	src, err := workload.NewConn(from)
+	if err != nil {
+		closeFDs(to)
+		return err
+	}
+	defer src.Close()
+	dst, err := workload.NewConn(to)
+	if err != nil {
+		return err
+	}
+	defer dst.Close()
+	for {
+		m, fds, err := src.TryReceive()
+		if errors.Is(err, workload.ErrEmpty) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		err = dst.Send(m, fds...)
+		closeFDs(fds...)
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// dropUnserved gives up addresses that no configuration names and that no
+// generation serves any more.
+func (s *service) dropUnserved() {
+	kept := s.ports[:0]
+	for _, p := range s.ports {
+		if !p.adopted || s.serves(p) {
+			kept = append(kept, p)
+			continue
+		}
+		s.h.dropPort(p)
+	}
+	s.ports = kept
+}
+
+func (s *service) serves(p *port) bool {
+	for _, g := range s.gens {
+		if g.lanes[p.name] != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// dropPort closes an address: all its lanes at once, since closing one of a
+// group would give its place to another.
+func (h *Host) dropPort(p *port) {
+	delete(h.ports, p.name)
+	var names []string
+	for _, l := range p.lanes {
+		names = append(names, l.name)
+		if p.unix() {
+			_ = l.set.Close()
+		}
+	}
+	if p.listener != nil && !p.unix() {
+		_ = p.listener.Close()
+	}
+	p.lanes, p.listener = nil, nil
+	go func() { _ = h.keeper.Drop(h.ctx, names...) }()
+}

@@ -1,0 +1,232 @@
+package host
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/zdhost/zdhost/host/config"
+	"github.com/zdhost/zdhost/host/keeper"
+	"github.com/zdhost/zdhost/host/listener"
+)
+
+// port is an address that the host holds and its lanes. A TCP or UDP port has
+// one listener.Listener for all of them; a unix port has one a lane, since each
+// generation has a socket of its own and the path is what is steered.
+type port struct {
+	h       *Host
+	name    string
+	address keeper.Address // Host is empty until a wildcard's family is known
+	options listener.Options
+	adopted bool // no configuration names it
+	service *service
+
+	listener  *listener.Listener
+	lanes     []*lane
+	repairing bool
+	published *lane // whose socket a unix path leads to
+	count     int   // of lanes ever bound, for their names
+}
+
+// lane is one accept queue and whose it is.
+type lane struct {
+	name string // of the keeper's descriptor
+	port *port
+	*listener.Lane
+	set  *listener.Listener
+	gen  *generation // nil while it waits in the pool
+	high int         // most connections that were seen waiting
+	base uint64      // drops when its present generation got it
+}
+
+// portOf describes a configured listener. "[::]:80" is IPv6 alone, ":80" both
+// families, as the first program that binds it has it.
+func portOf(l config.Listener) *port {
+	a := keeper.Address{Network: string(l.Network), Path: l.Path, Port: l.Port, Mode: uint32(l.Mode)}
+	if l.Host.IsValid() {
+		a.Host, a.V6Only = l.Host.String(), l.Host.Is6()
+	}
+	return &port{name: l.Name, address: a, options: listener.Options{Backlog: l.Backlog, Sticky: l.Sticky, ProbeBoth: true}}
+}
+
+func (h *Host) addPort(p *port) {
+	p.h = h
+	h.ports[p.name] = p
+}
+
+// text is the address as people write it.
+func (p *port) text() string {
+	if p.address.Host == "" && !p.unix() {
+		return fmt.Sprintf(":%d", p.address.Port)
+	}
+	return p.address.String()
+}
+
+func (p *port) unix() bool { return p.address.Network == "unix" }
+
+// shared says that all generations use one lane.
+func (p *port) shared() bool { return p.address.Network == "udp" }
+
+// bound says that the family is known, so that lanes can be bound before a
+// program asks.
+func (p *port) bound() bool { return p.address.Host != "" || p.unix() }
+
+// local is the address for inetdiag, invalid for a unix port.
+func (p *port) local() netip.AddrPort {
+	ip, err := netip.ParseAddr(p.address.Host)
+	if err != nil {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(ip, p.address.Port)
+}
+
+// lanesFor finds or binds the lanes of a generation on all ports of its service
+// and calls then on the loop. It keeps what it got where it fails half-way: the
+// lanes go back to the pool with the generation.
+func (g *generation) lanesFor(then func(error)) {
+	for _, p := range g.svc.ports {
+		if g.lanes[p.name] != nil || !p.bound() {
+			continue
+		}
+		if l := p.pooled(); l != nil {
+			g.take(l)
+			continue
+		}
+		p.count++
+		req := keeper.BindRequest{
+			Name: fmt.Sprintf("lane/%s/%d", p.name, p.count), Address: p.address, First: len(p.lanes) == 0,
+		}
+		req.Meta, _ = json.Marshal(laneMeta{Listener: p.name, Adopted: p.adopted, Service: g.svc.name})
+		go func() {
+			fd, private, err := p.h.keeper.Bind(p.h.ctx, req)
+			p.h.post(func() {
+				if err == nil {
+					var l *lane
+					if l, err = p.add(req.Name, private, fd); err == nil {
+						g.take(l)
+					}
+				}
+				if err != nil {
+					then(err)
+					return
+				}
+				g.lanesFor(then)
+			})
+		}()
+		return
+	}
+	then(nil)
+}
+
+// laneMeta is what the keeper keeps with a lane for the next host.
+type laneMeta struct {
+	Listener string `json:"listener"`
+	Adopted  bool   `json:"adopted,omitempty"`
+	Service  string `json:"service"`
+}
+
+// pooled returns a lane that nobody uses, or the shared one.
+func (p *port) pooled() *lane {
+	for _, l := range p.lanes {
+		if l.gen == nil || p.shared() {
+			return l
+		}
+	}
+	return nil
+}
+
+// add takes over a descriptor as the port's next lane. A unix lane is dialled at
+// its private path: the public one may be another generation's.
+func (p *port) add(name, private string, fd int) (*lane, error) {
+	set := p.listener
+	if set == nil || p.unix() {
+		a, err := listener.ParseAddress(p.address.String())
+		if err != nil {
+			_ = unix.Close(fd)
+			return nil, err
+		}
+		if p.unix() {
+			a.Path = private
+		}
+		set = listener.New(p.name, a, p.options)
+	}
+	l, err := set.AddLane(fd)
+	if err != nil {
+		_ = unix.Close(fd)
+		return nil, err
+	}
+	p.listener = set
+	added := &lane{name: name, port: p, Lane: l, set: set}
+	p.lanes = append(p.lanes, added)
+	p.h.record(recordLane, "", laneRecord{Listener: p.name, Descriptor: name, Index: len(p.lanes) - 1})
+	return added, nil
+}
+
+// take makes a lane the generation's.
+func (g *generation) take(l *lane) {
+	if !l.port.shared() || l.gen == nil {
+		l.gen = g
+	}
+	l.high = 0
+	l.base, _ = l.Drops()
+	g.lanes[l.port.name] = l
+}
+
+// opened takes an address that a program bound and that had no socket yet: a
+// configured wildcard whose family is known now, or one that nobody named, which
+// becomes a listener of its own.
+func (g *generation) opened(e keeper.Event) {
+	h := g.svc.h
+	p := h.ports[e.Listener]
+	if e.Listener == "" {
+		name := g.svc.name + "/" + e.Address.String()
+		if p = h.ports[name]; p == nil {
+			p = &port{name: name, adopted: true, service: g.svc}
+			h.addPort(p)
+			g.svc.ports = append(g.svc.ports, p)
+		}
+	}
+	p.address = *e.Address
+	l, err := p.add(e.Descriptor, "", e.FD)
+	if err != nil {
+		h.log.Error("cannot take over an address", "address", e.Address.String(), "error", err)
+		return
+	}
+	g.take(l)
+	h.log.Info("address adopted", "service", g.svc.name, "generation", g.number, "address", e.Address.String())
+	g.svc.shareRules(g)
+	if err := g.svc.reweigh(); err != nil {
+		h.log.Error("cannot steer", "service", g.svc.name, "error", err)
+	}
+}
+
+// probe connects to exactly this lane through the public address.
+func (l *lane) probe(ctx context.Context, speak func(net.Conn) error) error {
+	if l.port.shared() {
+		return nil // datagrams have no handshake to wait for
+	}
+	return l.set.Probe(ctx, l.Lane, speak)
+}
+
+// watchListeners samples queues, so that their high-water marks are known, and
+// repairs lanes that a program has shut down.
+func (h *Host) watchListeners() {
+	for _, p := range h.ports {
+		for _, l := range p.lanes {
+			n, _, err := l.Queue()
+			if err == nil {
+				l.high = max(l.high, n)
+			} else if p.listener != nil && !p.shared() {
+				h.repair(p, l)
+			}
+		}
+	}
+	h.after(queueSample, h.watchListeners)
+}
+
+const queueSample = 250 * time.Millisecond

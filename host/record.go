@@ -1,0 +1,240 @@
+package host
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"time"
+
+	"github.com/zdhost/zdhost/host/control"
+	"github.com/zdhost/zdhost/host/journal"
+	"github.com/zdhost/zdhost/host/rollout"
+)
+
+// Types of journal records, all of version 1. Numbers are never reused.
+const (
+	recordRollout    uint16 = 1 // an event of a rollout
+	recordGeneration uint16 = 2 // a generation was made or is gone
+	recordRefusal    uint16 = 3 // a change was not taken
+	recordReport     uint16 = 4 // what a rollout meant for clients
+	recordHost       uint16 = 5 // a host started or stopped
+	recordInstance   uint16 = 6 // an instance was started or ended unasked
+	recordLane       uint16 = 7 // a lane joined its listener's group
+)
+
+// knownRecord says which required records this host understands.
+func knownRecord(typ uint16, version uint8) bool {
+	return typ >= recordRollout && typ <= recordLane && version == 1
+}
+
+type rolloutRecord struct {
+	Rollout string        `json:"rollout"`
+	Service string        `json:"service"`
+	Event   rollout.Event `json:"event"`
+}
+
+type generationRecord struct {
+	Service string            `json:"service"`
+	Number  uint64            `json:"number"`
+	What    string            `json:"what"` // made or gone
+	Payload payload           `json:"payload"`
+	Lanes   map[string]string `json:"lanes,omitempty"` // listener → descriptor
+	Reason  string            `json:"reason,omitempty"`
+}
+
+type refusalRecord struct {
+	Service string `json:"service"` // empty: the host's own configuration
+	What    string `json:"what"`
+	Reason  string `json:"reason"`
+}
+
+type reportRecord struct {
+	Rollout string             `json:"rollout"`
+	Report  control.LossReport `json:"report"`
+	Final   bool               `json:"final"` // the old generation is gone
+}
+
+type hostRecord struct {
+	What    string `json:"what"`
+	PID     int    `json:"pid"`
+	Version string `json:"version,omitempty"`
+}
+
+type instanceRecord struct {
+	Service    string `json:"service"`
+	Instance   string `json:"instance"`
+	Number     uint64 `json:"number"` // in its id; never given again
+	Generation uint64 `json:"generation"`
+	What       string `json:"what"` // started or ended
+	Reason     string `json:"reason,omitempty"`
+}
+
+type laneRecord struct {
+	Listener   string `json:"listener"`
+	Descriptor string `json:"descriptor"`
+	Index      int    `json:"index"`
+}
+
+// record appends to the journal. What fails is logged once: the journal then
+// refuses everything, and changes with it, while serving goes on.
+func (h *Host) record(typ uint16, trace string, body any) {
+	if err := h.write(typ, trace, body, ""); err != nil && h.journal.Err() == nil {
+		h.log.Error("cannot write the journal", "error", err)
+	}
+}
+
+func (h *Host) write(typ uint16, trace string, body any, actor string) error {
+	b, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	r := journal.Record{Type: typ, Version: 1, Required: typ == recordRollout || typ == recordGeneration, Payload: b, Actor: actor}
+	if id, err := hex.DecodeString(trace); err == nil && len(id) == len(r.Trace) {
+		r.Trace = [16]byte(id)
+	}
+	_, err = h.journal.Append(r)
+	return err
+}
+
+// memory is the fold over the journal: what a host has to know of the time
+// before it.
+type memory struct {
+	generations map[string]uint64    // highest number, by service
+	commits     map[string][]payload // by service, oldest first
+	made        map[string]map[uint64]generationRecord
+	rollouts    map[string]*remembered
+	order       []string // of rollouts, oldest first
+	lanes       map[string]laneRecord
+	instances   uint64 // highest number
+}
+
+// remembered is a rollout as far as the journal has it.
+type remembered struct {
+	service string
+	state   rollout.State
+	began   time.Time
+	report  *control.LossReport
+}
+
+// keptRollouts bounds the history in memory; the journal has the rest.
+const keptRollouts = 2000
+
+func remember(j *journal.Log) (*memory, error) {
+	m := &memory{
+		generations: map[string]uint64{}, commits: map[string][]payload{}, made: map[string]map[uint64]generationRecord{},
+		rollouts: map[string]*remembered{}, lanes: map[string]laneRecord{},
+	}
+	return m, j.Read(1, func(r journal.Record) error { return m.fold(r) })
+}
+
+func (m *memory) fold(r journal.Record) error {
+	switch r.Type {
+	case recordRollout:
+		return decode(r, m.rolled)
+	case recordGeneration:
+		return decode(r, m.generation)
+	case recordReport:
+		return decode(r, func(b reportRecord) error {
+			if known := m.rollouts[b.Rollout]; known != nil {
+				known.report = &b.Report
+			}
+			return nil
+		})
+	case recordLane:
+		return decode(r, func(b laneRecord) error { m.lanes[b.Descriptor] = b; return nil })
+	case recordInstance:
+		return decode(r, func(b instanceRecord) error { m.instances = max(m.instances, b.Number); return nil })
+	}
+	return nil
+}
+
+func decode[T any](r journal.Record, f func(T) error) error {
+	var body T
+	if err := json.Unmarshal(r.Payload, &body); err != nil {
+		return err
+	}
+	return f(body)
+}
+
+func (m *memory) generation(b generationRecord) error {
+	m.generations[b.Service] = max(m.generations[b.Service], b.Number)
+	if m.made[b.Service] == nil {
+		m.made[b.Service] = map[uint64]generationRecord{}
+	}
+	if b.What == "gone" {
+		delete(m.made[b.Service], b.Number)
+	} else {
+		m.made[b.Service][b.Number] = b
+	}
+	return nil
+}
+
+func (m *memory) rolled(b rolloutRecord) error {
+	r := m.rollouts[b.Rollout]
+	if r == nil {
+		r = &remembered{service: b.Service, began: b.Event.At}
+		m.rollouts[b.Rollout] = r
+		m.order = append(m.order, b.Rollout)
+		m.trim()
+	}
+	next, _, err := rollout.Step(r.state, b.Event)
+	if err != nil {
+		return err
+	}
+	r.state = next
+	if next.Name == rollout.StateCommitted {
+		if g, ok := m.made[b.Service][next.To.Number]; ok {
+			m.committed(b.Service, g.Payload)
+		}
+	}
+	return nil
+}
+
+// keptCommits bounds how far back a rollback finds its release without a digest.
+const keptCommits = 100
+
+func (m *memory) committed(service string, p payload) {
+	all := append(m.commits[service], p)
+	m.commits[service] = all[max(0, len(all)-keptCommits):]
+}
+
+// note keeps the state of a rollout that runs now.
+func (m *memory) note(r *rolling) {
+	known := m.rollouts[r.state.ID]
+	if known == nil {
+		known = &remembered{service: r.svc.name, began: r.began}
+		m.rollouts[r.state.ID] = known
+		m.order = append(m.order, r.state.ID)
+		m.trim()
+	}
+	known.state = r.state
+}
+
+func (m *memory) reported(id string, report control.LossReport) {
+	if known := m.rollouts[id]; known != nil {
+		known.report = &report
+	}
+}
+
+func (m *memory) trim() {
+	if len(m.order) > keptRollouts {
+		delete(m.rollouts, m.order[0])
+		m.order = m.order[1:]
+	}
+}
+
+func (m *memory) lastGeneration(service string) uint64 { return m.generations[service] }
+
+// lastPayload is what committed last.
+func (m *memory) lastPayload(service string) (payload, bool) {
+	all := m.commits[service]
+	if len(all) == 0 {
+		return payload{}, false
+	}
+	return all[len(all)-1], true
+}
+
+// nextInstance numbers an instance.
+func (m *memory) nextInstance() uint64 {
+	m.instances++
+	return m.instances
+}

@@ -1,0 +1,130 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// ImportCommand records a command line as a release: argv, the working
+// directory dir, and the digests of the program and of the files that other
+// arguments name. Nothing is copied. The program is looked for in dir first,
+// then in PATH; its path is Manifest.Files[0].Path.
+func (s *Store) ImportCommand(ctx context.Context, argv []string, dir string) (Release, error) {
+	r, err := s.importCommand(ctx, argv, dir)
+	if err != nil {
+		return Release{}, describe("import command", fmt.Sprintf("%q", strings.Join(argv, " ")), err)
+	}
+	return r, nil
+}
+
+func (s *Store) importCommand(ctx context.Context, argv []string, dir string) (Release, error) {
+	m, err := commandManifest(ctx, argv, dir)
+	if err != nil {
+		return Release{}, err
+	}
+	unlock, err := s.hold(false)
+	if err != nil {
+		return Release{}, err
+	}
+	defer unlock()
+	st, err := s.newStage(false)
+	if err != nil {
+		return Release{}, err
+	}
+	defer st.discard()
+	return s.finish(ctx, st, m, m.Dir)
+}
+
+// commandManifest is the manifest of the command as its files are now.
+func commandManifest(ctx context.Context, argv []string, dir string) (Manifest, error) {
+	if len(argv) == 0 || argv[0] == "" {
+		return Manifest{}, errors.New("it names no program")
+	}
+	if size := len(strings.Join(argv, " ")); size > maxCommand {
+		return Manifest{}, fmt.Errorf("it has %d bytes, at most %d are allowed", size, maxCommand)
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return Manifest{}, err
+	}
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return Manifest{}, fmt.Errorf("its working directory %s is not a directory", dir)
+	}
+	program, err := findProgram(argv[0], dir)
+	if err != nil {
+		return Manifest{}, err
+	}
+	m := Manifest{Version: ManifestVersion, Kind: KindCommand, Command: slices.Clone(argv), Dir: dir}
+	paths := []string{program}
+	for _, arg := range argv[1:] {
+		name := within(dir, arg)
+		if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() && !slices.Contains(paths, name) {
+			paths = append(paths, name)
+		}
+	}
+	for _, name := range paths {
+		f, err := hashFile(ctx, name)
+		if err != nil {
+			return Manifest{}, err
+		}
+		m.Files = append(m.Files, f)
+	}
+	return m, m.check()
+}
+
+func within(dir, name string) string {
+	if filepath.IsAbs(name) {
+		return filepath.Clean(name)
+	}
+	return filepath.Join(dir, name)
+}
+
+func findProgram(name, dir string) (string, error) {
+	local := within(dir, name)
+	info, err := os.Stat(local)
+	found := err == nil && info.Mode().IsRegular()
+	if found && info.Mode()&0o111 != 0 {
+		return local, nil
+	}
+	if strings.Contains(name, "/") {
+		if found {
+			return "", fmt.Errorf("%s is not executable (chmod +x)", local)
+		}
+		return "", fmt.Errorf("there is no program %s", local)
+	}
+	path, err := exec.LookPath(name)
+	if err == nil && filepath.IsAbs(path) {
+		return filepath.Clean(path), nil
+	}
+	if found {
+		return "", fmt.Errorf("%s is not executable (chmod +x), and PATH has no other", local)
+	}
+	return "", fmt.Errorf("there is no program %q in %s or in PATH", name, dir)
+}
+
+func hashFile(ctx context.Context, name string) (File, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return File{}, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return File{}, err
+	}
+	out := File{Path: name, Mode: modeOf(info), Size: info.Size()}
+	if out.SHA256, err = pour(ctx, io.Discard, f, name, out.Size, func(int64) {}); err != nil {
+		return File{}, err
+	}
+	if again, err := f.Stat(); err != nil || markOf(again) != markOf(info) {
+		return File{}, &ChangedError{name}
+	}
+	return out, nil
+}

@@ -1,0 +1,150 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/zdhost/zdhost/host/control"
+	"github.com/zdhost/zdhost/host/rollout"
+	"github.com/zdhost/zdhost/pluginapi"
+)
+
+// Rollback implements control.Changer. Where the older generation is still warm
+// the weight goes back in the very step that takes the request.
+func (b backend) Rollback(ctx context.Context, actor control.Actor, req control.RollbackRequest, emit control.Emit) (control.Outcome, error) {
+	h := b.h
+	var s *service
+	var target payload
+	now := false
+	o, err := h.follow(ctx, req.Detach, emit, func(w *watcher) (*rolling, error) {
+		var err error
+		if s, err = h.find(req.Service, "roll back"); err != nil {
+			return nil, err
+		}
+		if r := s.roll; r != nil && r.from != nil {
+			r.watch = append(r.watch, w)
+			r.step(rollout.OperatorAborted{Actor: rollout.Actor{UID: int(actor.UID), Name: actor.Name}, Reason: reasonOf(req.Reason, "rolled back by an operator")})
+			now = true
+			return r, nil
+		}
+		if g := s.warm; g != nil && (req.To == "" || matches(g.payload, req.To)) && g.ready() > 0 {
+			s.begin(request{kind: pluginapi.KindRollback, to: g, actor: actor, reason: req.Reason}, w)
+			now = true
+			return s.roll, nil
+		}
+		target, err = s.earlier(req.To)
+		if err != nil {
+			return nil, err
+		}
+		return nil, errStart
+	})
+	if now || err != errStart { //nolint:errorlint // the sentinel never leaves this file
+		return o, err
+	}
+	if target, err = s.again(target); err != nil {
+		return o, &control.Error{Code: control.Failed, Message: fmt.Sprintf("cannot roll back %s: %v", s.name, err)}
+	}
+	q := request{kind: pluginapi.KindRollback, payload: target, actor: actor, reason: req.Reason}
+	return h.follow(ctx, req.Detach, emit, func(w *watcher) (*rolling, error) { return s.submit(q, control.IfBusyReject, w) })
+}
+
+// errStart says that the older release must be started first.
+var errStart = fmt.Errorf("the older release must be started")
+
+func reasonOf(given, otherwise string) string {
+	if given != "" {
+		return given
+	}
+	return otherwise
+}
+
+// earlier finds what a service ran before: the named release, or the one before
+// the present one.
+func (s *service) earlier(to string) (payload, error) {
+	past := s.h.memory.commits[s.name]
+	for i := len(past) - 1; i >= 0; i-- {
+		p := past[i]
+		if to == "" && s.serving != nil && p.Release == s.serving.payload.Release {
+			continue
+		}
+		if to == "" || matches(p, to) {
+			return p, nil
+		}
+	}
+	if to == "" {
+		return payload{}, &control.Error{Code: control.Failed, Message: fmt.Sprintf("cannot roll back %s: no earlier release is known", s.name)}
+	}
+	return payload{}, &control.Error{
+		Code: control.NotFound, Message: fmt.Sprintf("cannot roll back %s to %s: it never ran that", s.name, to),
+		Hint: "zdhost history " + s.name + " lists what ran; zdhost upgrade takes a new release",
+	}
+}
+
+func matches(p payload, to string) bool {
+	digits := strings.TrimPrefix(string(p.Release), "sha256:")
+	return string(p.Release) == to || len(to) >= 4 && (strings.HasPrefix(digits, to) || strings.HasPrefix(string(p.Release), to))
+}
+
+// Tell implements control.RolloutOperator.
+func (b backend) Tell(ctx context.Context, actor control.Actor, req control.RolloutRequest) (control.RolloutStatus, error) {
+	var status control.RolloutStatus
+	err := b.h.askErr(ctx, func() error {
+		s, err := b.h.find(req.Service, req.Verb)
+		if err != nil {
+			return err
+		}
+		r := s.roll
+		if r == nil || req.Rollout != "" && req.Rollout != r.state.ID {
+			return &control.Error{Code: control.NotFound, Message: fmt.Sprintf("cannot %s rollout of %s: none is under way", req.Verb, s.name)}
+		}
+		who := rollout.Actor{UID: int(actor.UID), Name: actor.Name}
+		var f rollout.Fact
+		switch req.Verb {
+		case control.Pause:
+			f = rollout.OperatorPaused{Actor: who, Reason: req.Reason}
+		case control.Resume:
+			f = rollout.OperatorResumed{Actor: who, Reason: req.Reason}
+		case control.Promote:
+			f = rollout.OperatorPromoted{Actor: who, Reason: req.Reason}
+		case control.Abort:
+			f = rollout.OperatorAborted{Actor: who, Reason: req.Reason}
+		default:
+			return &control.Error{Code: control.Usage, Message: fmt.Sprintf("cannot %s rollout: unknown verb", req.Verb)}
+		}
+		if !rollout.Legal(r.state.Name, f.Name()) {
+			return &control.Error{Code: control.Failed, Message: fmt.Sprintf("cannot %s rollout of %s: it is %s", req.Verb, s.name, r.state.Name)}
+		}
+		r.step(f)
+		status = r.status()
+		return nil
+	})
+	return status, err
+}
+
+// Watch implements control.RolloutOperator.
+func (b backend) Watch(ctx context.Context, _ control.Actor, req control.WatchRequest, emit control.Emit) (control.Outcome, error) {
+	h := b.h
+	var over *control.Outcome
+	o, err := h.follow(ctx, false, emit, func(w *watcher) (*rolling, error) {
+		s, err := h.find(req.Service, "watch rollout of")
+		if err != nil {
+			return nil, err
+		}
+		if r := s.roll; r != nil && (req.Rollout == "" || req.Rollout == r.state.ID) {
+			w.emit(r.event())
+			r.watch = append(r.watch, w)
+			return r, nil
+		}
+		if e, ok := h.memory.rollouts[req.Rollout]; ok && e.service == s.name {
+			o := outcome(e.ended())
+			over = &o
+			return nil, errStart
+		}
+		return nil, &control.Error{Code: control.NotFound, Message: fmt.Sprintf("cannot watch rollout of %s: none is under way", s.name), Hint: "zdhost history " + s.name}
+	})
+	if over != nil {
+		return *over, nil
+	}
+	return o, err
+}
