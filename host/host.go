@@ -158,6 +158,9 @@ func (h *Host) begin() {
 	for _, s := range h.cfg.Services {
 		h.addService(s)
 	}
+	if err := h.recover(); err != nil {
+		h.log.Error("cannot take over everything", "error", err)
+	}
 	for _, name := range h.order {
 		h.services[name].start()
 	}

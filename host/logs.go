@@ -24,6 +24,11 @@ const tailLines = 20
 // tailBytes bounds how far back a tail is looked for.
 const tailBytes = 64 << 10
 
+// logPath is the file that takes an instance's output.
+func (h *Host) logPath(service, id string) string {
+	return filepath.Join(h.cfg.StateDir, "logs", service, id+".log")
+}
+
 // tail returns the last n lines that a log file has, without time and stream.
 func (h *Host) tail(path string, n int) []string {
 	f, err := os.Open(path)

@@ -64,7 +64,7 @@ type instanceRecord struct {
 	Instance   string `json:"instance"`
 	Number     uint64 `json:"number"` // in its id; never given again
 	Generation uint64 `json:"generation"`
-	What       string `json:"what"` // started or ended
+	What       string `json:"what"` // started, ready or ended
 	Reason     string `json:"reason,omitempty"`
 }
 
@@ -104,7 +104,8 @@ type memory struct {
 	rollouts    map[string]*remembered
 	order       []string // of rollouts, oldest first
 	lanes       map[string]laneRecord
-	instances   uint64 // highest number
+	instances   uint64          // highest number
+	ready       map[string]bool // instances that got ready and have not ended
 }
 
 // remembered is a rollout as far as the journal has it.
@@ -121,7 +122,7 @@ const keptRollouts = 2000
 func remember(j *journal.Log) (*memory, error) {
 	m := &memory{
 		generations: map[string]uint64{}, commits: map[string][]payload{}, made: map[string]map[uint64]generationRecord{},
-		rollouts: map[string]*remembered{}, lanes: map[string]laneRecord{},
+		rollouts: map[string]*remembered{}, lanes: map[string]laneRecord{}, ready: map[string]bool{},
 	}
 	return m, j.Read(1, func(r journal.Record) error { return m.fold(r) })
 }
@@ -142,7 +143,7 @@ func (m *memory) fold(r journal.Record) error {
 	case recordLane:
 		return decode(r, func(b laneRecord) error { m.lanes[b.Descriptor] = b; return nil })
 	case recordInstance:
-		return decode(r, func(b instanceRecord) error { m.instances = max(m.instances, b.Number); return nil })
+		return decode(r, m.instance)
 	}
 	return nil
 }
@@ -153,6 +154,16 @@ func decode[T any](r journal.Record, f func(T) error) error {
 		return err
 	}
 	return f(body)
+}
+
+func (m *memory) instance(b instanceRecord) error {
+	m.instances = max(m.instances, b.Number)
+	if b.What == "ready" {
+		m.ready[b.Instance] = true
+	} else {
+		delete(m.ready, b.Instance)
+	}
+	return nil
 }
 
 func (m *memory) generation(b generationRecord) error {

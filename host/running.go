@@ -50,10 +50,10 @@ func (g *generation) spawn(p payload) *running {
 	}
 	r.id = fmt.Sprintf("%s-%d-%d", s.name, g.number, r.number)
 	h.record(recordInstance, "", instanceRecord{Service: s.name, Instance: r.id, Number: r.number, Generation: g.number, What: "started"})
-	r.log = filepath.Join(h.cfg.StateDir, "logs", s.name, r.id+".log")
+	r.log = h.logPath(s.name, r.id)
 	r.pidFile = g.cfg.PIDFile
 	ports := g.required()
-	r.inst = instance.New(g.spec(r.id, ports), r.world(ports), h.log)
+	r.inst = instance.New(g.spec(r.id, ports), r.world(), h.log)
 	g.inst[r.id], h.live[r.id] = r, r
 	path, err := p.path()
 	if err != nil {
@@ -141,7 +141,7 @@ func (g *generation) order(r *running, path string) (keeper.Spawn, error) {
 		o.User, id.User, id.Home = u, cfg.User, home
 	}
 	o.Env = instance.Environment(id, os.Environ(), cfg.EnvInherit, cfg.Env)
-	meta, err := marshal(childMeta{Service: g.svc.name, Generation: g.number, Sweeps: r.sweeps})
+	meta, err := marshal(childMeta{Service: g.svc.name, Generation: g.number, Number: r.number, Sweeps: r.sweeps})
 	o.Meta = meta
 	return o, err
 }
@@ -150,6 +150,7 @@ func (g *generation) order(r *running, path string) (keeper.Spawn, error) {
 type childMeta struct {
 	Service    string `json:"service"`
 	Generation uint64 `json:"generation"`
+	Number     uint64 `json:"number"`
 	Sweeps     bool   `json:"sweeps,omitempty"`
 }
 
@@ -170,7 +171,7 @@ func (g *generation) spec(id string, ports []instance.Port) instance.Spec {
 
 // world is the system as the instance may use it. Its functions run on the
 // instance's goroutines and touch nothing of the loop's but through ask.
-func (r *running) world(ports []instance.Port) instance.World {
+func (r *running) world() instance.World {
 	g, h := r.gen, r.gen.svc.h
 	return instance.World{
 		Signal: func(ctx context.Context, sig syscall.Signal, group bool) error {
@@ -255,6 +256,7 @@ func (r *running) noted(n instance.Notice) {
 		roll.extended(n.Extended)
 	case n.State == instance.Ready && before == instance.Starting:
 		r.wasReady = true
+		g.svc.h.record(recordInstance, "", instanceRecord{Service: g.svc.name, Instance: r.id, Number: r.number, Generation: g.number, What: "ready"})
 		g.svc.h.log.Info("instance ready", "service", g.svc.name, "instance", r.id, "generation", g.number, "pid", r.pid, "after", time.Since(r.begun).Round(time.Millisecond))
 		if g.moves != nil {
 			r.inst.Quiesce(g.moves.inbox.sendEnd())

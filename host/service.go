@@ -150,16 +150,20 @@ func (s *service) committed(g *generation, warmFor time.Duration) {
 		return
 	}
 	s.retireWarm("a newer release was committed")
-	s.warm = before
 	before.phase = pluginapi.PhaseWarm
 	before.quiesce(g)
-	s.until = time.Now().Add(warmFor)
-	if warmFor <= 0 {
+	s.keepWarm(before, warmFor)
+}
+
+// keepWarm has g ready to come back for a while, then lets it go.
+func (s *service) keepWarm(g *generation, d time.Duration) {
+	s.warm, s.until = g, time.Now().Add(d)
+	if d <= 0 {
 		s.retireWarm("it is not kept warm")
 		return
 	}
-	s.warmEnd = s.h.after(warmFor, func() {
-		if s.warm == before {
+	s.warmEnd = s.h.after(d, func() {
+		if s.warm == g {
 			s.retireWarm("its time to come back has passed")
 		}
 	})

@@ -189,22 +189,35 @@ func TestCheckMachineAddresses(t *testing.T) {
 
 // TestFreeAddressStaysFree: a check leaves nothing bound.
 func TestFreeAddressStaysFree(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	tcp, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := l.Addr().String()
-	l.Close()
-	c := load(t, t.TempDir(), "listener \"l\" {\n  address = \""+address+"\"\n}\nservice \"s\" {\n  command = [\"/bin/sh\"]\n}\n")
+	tcp.Close()
+	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	udp.Close()
+	c := load(t, t.TempDir(), `listener "t" {
+  address = "`+tcp.Addr().String()+`"
+}
+listener "u" {
+  address = "udp:`+udp.LocalAddr().String()+`"
+}
+service "s" {
+  command = ["/bin/sh"]
+}
+`)
 	for range 3 {
 		if problems := c.CheckMachine(context.Background(), nil); len(problems) > 0 {
 			t.Fatal(problems)
 		}
 	}
-	if l, err = net.Listen("tcp", address); err != nil {
+	if tcp, err = net.Listen("tcp", tcp.Addr().String()); err != nil {
 		t.Fatal(err)
 	}
-	l.Close()
+	tcp.Close()
 }
 
 func TestLookupNumbers(t *testing.T) {

@@ -102,7 +102,7 @@ func TestOverlaps(t *testing.T) {
 func TestNearest(t *testing.T) {
 	words := []string{"command", "listeners", "instances", "max_age", "web"}
 	for word, want := range map[string]string{
-		"comand": "command", "commnad": "command", "Command": "command", "max-age": "max_age", "listener": "listeners", "wbe": "web", "wep": "web",
+		"comand": "command", "commnad": "command", "Command": "command", "max-age": "max_age", "INSTANCES": "instances", "listener": "listeners", "wbe": "web", "wep": "web",
 		"xyz": "", "": "", "environment": "", strings.Repeat("x", 500): "",
 	} {
 		if got := nearest(word, words); got != want {

@@ -145,7 +145,7 @@ func TestClientFollowsARolloutAcrossHosts(t *testing.T) {
 	start(t, dir, next)
 	got := <-answered
 	if got.err != nil || got.outcome.Ended != EndedCommitted || got.outcome.Rollout != "r1" {
-		t.Errorf("got %+v", got)
+		t.Fatalf("got %+v", got)
 	}
 	if text := <-texts; text != "goes on" {
 		t.Errorf("second event %q", text)
@@ -203,7 +203,7 @@ func TestLogsAreFollowedAcrossHosts(t *testing.T) {
 	}}
 	start(t, dir, next)
 	if err := <-ended; err != nil {
-		t.Error(err)
+		t.Fatal(err)
 	}
 	if line := <-lines; line != "two" {
 		t.Errorf("got %q", line)

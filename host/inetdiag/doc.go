@@ -3,7 +3,7 @@
 // It owns the questions that a drain, a probe and a pool of lanes need answered: which handshakes on a port are half
 // open, which connections an address has and how quiet they are, whether one very connection has been accepted, how
 // full the queue of a unix socket is, and which processes hold a socket. Each question opens a netlink socket of its
-// own and closes it before it returns (about 10 µs), so there is nothing to keep, close or lock, and all functions
+// own and closes it before it returns (about 20 µs), so there is nothing to keep, close or lock, and all functions
 // may be called at the same time from any goroutine.
 //
 // It refuses to guess: a truncated or interrupted answer is asked for again and then becomes an error, never a

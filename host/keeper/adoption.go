@@ -92,6 +92,7 @@ func (b book) open(rule Rule, a Address, asked adopt.Bind) (adopt.Lane, unix.Err
 		if h, err = b.k.hold(name, a, true, nil); err != nil {
 			return b.refuse(asked, a, err.Error(), errnoOf(err, unix.EADDRINUSE))
 		}
+		h.listener = rule.Listener
 		b.k.tell(Event{Kind: EventOpened, Child: b.c.spec.ID, Descriptor: name, Listener: rule.Listener, Address: &a}, h.fd)
 	}
 	return b.lane(h, asked)

@@ -29,7 +29,7 @@ type child struct {
 }
 
 func (c *child) state() Child {
-	s := Child{ID: c.spec.ID, PID: c.pid, Started: c.started, Exit: c.exit, Meta: c.spec.Meta}
+	s := Child{ID: c.spec.ID, PID: c.pid, Started: c.started, Exit: c.exit, Rules: c.spec.Rules, Meta: c.spec.Meta}
 	for name := range c.listening {
 		s.Listening = append(s.Listening, name)
 	}

@@ -55,6 +55,10 @@ type Descriptor struct {
 	Name string `json:"name"`
 	// Address is set for a socket that the keeper bound.
 	Address *Address `json:"address,omitempty"`
+	// Listener is the rule's, for a socket that a program's bind has opened.
+	Listener string `json:"listener,omitempty"`
+	// Private is the path at which a unix socket answers, published or not.
+	Private string `json:"private,omitempty"`
 	// Meta is the host's own note, returned as it was given.
 	Meta json.RawMessage `json:"meta,omitempty"`
 }
@@ -148,6 +152,7 @@ type Child struct {
 	Started   time.Time       `json:"started"`
 	Exit      *Exit           `json:"exit,omitempty"`
 	Listening []string        `json:"listening,omitempty"` // descriptors it called listen on
+	Rules     []Rule          `json:"rules,omitempty"`
 	Meta      json.RawMessage `json:"meta,omitempty"`
 }
 

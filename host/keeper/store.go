@@ -20,6 +20,8 @@ type held struct {
 	address *Address // set for what the keeper bound
 	private string   // a unix socket's own name, beside its address's path
 	meta    json.RawMessage
+	// listener is the rule's, for what a program's bind has opened.
+	listener string
 	// holders are the living children that have it from us.
 	holders map[string]struct{}
 }
@@ -86,7 +88,7 @@ func (s *store) left(child string) {
 func (s *store) list() []Descriptor {
 	all := make([]Descriptor, 0, len(s.byName))
 	for _, h := range s.byName {
-		all = append(all, Descriptor{Name: h.name, Address: h.address, Meta: h.meta})
+		all = append(all, Descriptor{Name: h.name, Address: h.address, Private: h.private, Listener: h.listener, Meta: h.meta})
 	}
 	sort.Slice(all, func(i, j int) bool { return all[i].Name < all[j].Name })
 	return all

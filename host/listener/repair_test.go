@@ -198,7 +198,14 @@ func TestLocateKeepsOwnDemands(t *testing.T) {
 	if err := lanes[1].socket.setOption(unix.IPPROTO_IP, unix.IP_MINTTL, 255, "IP_MINTTL"); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Locate(within(t)); err != nil {
+	undo, err := demandHops(lanes, hopsOf(l.Address().IP.Addr()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, least := range []int{demandedHops, 255, demandedHops} {
+		checkHops(t, lanes[i], least)
+	}
+	if err := errors.Join(undo(), l.Locate(within(t))); err != nil {
 		t.Fatal(err)
 	}
 	for i, least := range []int{0, 255, 0} {

@@ -99,7 +99,8 @@ func TestRetain(t *testing.T) {
 		now = start.AddDate(0, 0, day)
 		all = append(all, mustImport(t, s, tree(t, map[string]string{"day": string(rune('0' + day)), "d/e": "x"})))
 	}
-	must(t, os.MkdirAll(filepath.Join(s.tmp(), "import-left", "tree"), 0o555))
+	must(t, os.MkdirAll(filepath.Join(s.tmp(), "import-left", "tree"), 0o755))
+	must(t, os.Chmod(filepath.Join(s.tmp(), "import-left", "tree"), 0o555))
 	inUse := func(d Digest) bool { return d == all[0].Digest }
 
 	unlock, err := s.hold(false) // an import is under way

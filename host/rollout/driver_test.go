@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"testing"
 	"time"
 
 	. "github.com/zdhost/zdhost/host/rollout"
@@ -15,9 +14,16 @@ import (
 
 var epoch = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
 
+// tb is what *testing.T and *rapid.T share.
+type tb interface {
+	Helper()
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
 // driver plays the host: it performs effects in memory and answers them.
 type driver struct {
-	t   testing.TB
+	t   tb
 	now time.Time
 	s   State
 	log transcript
@@ -38,7 +44,7 @@ type driver struct {
 	events []Event
 }
 
-func newDriver(t testing.TB) *driver {
+func newDriver(t tb) *driver {
 	return &driver{
 		t: t, now: epoch, strategy: bluegreen.Strategy{},
 		verdicts: map[Point]GateAnswered{}, startTime: 800 * time.Millisecond,
@@ -97,8 +103,11 @@ func (d *driver) try(f Fact) ([]Effect, error) {
 	}
 	d.events = append(d.events, Event{At: d.now, Fact: f})
 	d.log.event(d.now, f, before, next, effects)
-	if _, restarted := f.(HostRestarted); restarted {
+	switch f := f.(type) {
+	case HostRestarted:
 		d.open, d.timers = nil, nil
+	case TimerFired:
+		d.timers = slices.DeleteFunc(d.timers, func(t ArmTimer) bool { return t.Kind == f.Kind && t.Key.Attempt == f.Attempt })
 	}
 	if next.Attempt != before.Attempt {
 		d.open = nil
@@ -256,7 +265,7 @@ type strategyFunc struct {
 
 func (s strategyFunc) Next(snap pluginapi.Snapshot) (pluginapi.Decision, error) { return s.next(snap) }
 
-func encode(t testing.TB, v any) string {
+func encode(t tb, v any) string {
 	t.Helper()
 	data, err := json.Marshal(v)
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"syscall"
 	"time"
 
@@ -28,19 +27,16 @@ var (
 
 // Conn carries messages over a seqpacket socket. Its methods may be called from several goroutines; a waiting send or
 // receive holds no thread.
-type Conn struct {
-	file *os.File
-	raw  syscall.RawConn
-}
+type Conn struct{ socket *socket }
 
 // NewConn takes over the descriptor of a connected seqpacket socket: Conn closes it, on failure too. It makes the
 // socket non-blocking, for whoever shares it.
 func NewConn(fd int) (*Conn, error) {
-	file, raw, err := adoptSocket(fd)
+	s, err := newSocket(fd)
 	if err != nil {
 		return nil, err
 	}
-	return &Conn{file: file, raw: raw}, nil
+	return &Conn{s}, nil
 }
 
 // Dial connects to the seqpacket socket at path.
@@ -80,14 +76,7 @@ func (c *Conn) Send(m Message, fds ...int) error {
 	if len(fds) > 0 {
 		rights = unix.UnixRights(fds...)
 	}
-	var result error
-	err = c.raw.Write(func(fd uintptr) bool {
-		result = retry(func() error { return unix.Sendmsg(int(fd), b, rights, nil, unix.MSG_NOSIGNAL) })
-		return result != unix.EAGAIN
-	})
-	if err == nil {
-		err = result
-	}
+	err = c.socket.write(func(fd int) error { return unix.Sendmsg(fd, b, rights, nil, unix.MSG_NOSIGNAL) })
 	if errors.Is(err, unix.ETOOMANYREFS) {
 		err = ErrCongested
 	}
@@ -105,36 +94,30 @@ func (c *Conn) Receive() (Message, []int, error) { return c.receive(true) }
 func (c *Conn) TryReceive() (Message, []int, error) { return c.receive(false) }
 
 // SetReadDeadline bounds receives, waiting ones too; the zero time removes the bound.
-func (c *Conn) SetReadDeadline(t time.Time) error { return c.file.SetReadDeadline(t) }
+func (c *Conn) SetReadDeadline(t time.Time) error { return c.socket.file.SetReadDeadline(t) }
 
 // SetWriteDeadline bounds sends, waiting ones too; the zero time removes the bound.
-func (c *Conn) SetWriteDeadline(t time.Time) error { return c.file.SetWriteDeadline(t) }
+func (c *Conn) SetWriteDeadline(t time.Time) error { return c.socket.file.SetWriteDeadline(t) }
 
 // SyscallConn gives access to the descriptor. Don't close it, and leave it non-blocking.
-func (c *Conn) SyscallConn() syscall.RawConn { return c.raw }
+func (c *Conn) SyscallConn() syscall.RawConn { return c.socket.raw }
 
 // Close closes the connection and wakes whoever waits in it with os.ErrClosed.
-func (c *Conn) Close() error { return c.file.Close() }
+func (c *Conn) Close() error { return c.socket.close() }
 
 func (c *Conn) receive(wait bool) (Message, []int, error) {
 	b := make([]byte, MaxMessage)
 	oob := make([]byte, unix.CmsgSpace(4*MaxDescriptors))
 	var n, oobn, flags int
-	var result error
-	err := c.raw.Read(func(fd uintptr) bool {
-		result = retry(func() (err error) {
-			n, oobn, flags, _, err = unix.Recvmsg(int(fd), b, oob, unix.MSG_CMSG_CLOEXEC)
-			return err
-		})
-		return result != unix.EAGAIN || !wait
+	err := c.socket.read(wait, func(fd int) (err error) {
+		n, oobn, flags, _, err = unix.Recvmsg(fd, b, oob, unix.MSG_CMSG_CLOEXEC)
+		return err
 	})
 	switch {
+	case err == unix.EAGAIN:
+		return Message{}, nil, ErrEmpty
 	case err != nil:
 		return Message{}, nil, fmt.Errorf("cannot receive: %w", err)
-	case result == unix.EAGAIN:
-		return Message{}, nil, ErrEmpty
-	case result != nil:
-		return Message{}, nil, fmt.Errorf("cannot receive: %w", result)
 	}
 	return decode(b[:n], oob[:oobn], flags)
 }
@@ -188,29 +171,4 @@ func rights(oob []byte) ([]int, error) {
 		fds = append(fds, more...)
 	}
 	return fds, nil
-}
-
-// adoptSocket puts fd under Go's poller. The descriptor must be non-blocking before os.NewFile sees it, or the file
-// would switch it, and with it every other holder, back to blocking later.
-func adoptSocket(fd int) (*os.File, syscall.RawConn, error) {
-	if err := unix.SetNonblock(fd, true); err != nil {
-		_ = unix.Close(fd)
-		return nil, nil, fmt.Errorf("cannot use descriptor %d: %w", fd, err)
-	}
-	unix.CloseOnExec(fd)
-	file := os.NewFile(uintptr(fd), "seqpacket")
-	raw, err := file.SyscallConn()
-	if err != nil {
-		_ = file.Close()
-		return nil, nil, fmt.Errorf("cannot use descriptor %d: %w", fd, err)
-	}
-	return file, raw, nil
-}
-
-func retry(call func() error) error {
-	for {
-		if err := call(); err != unix.EINTR {
-			return err
-		}
-	}
 }

@@ -167,7 +167,11 @@ func TestWaiting(t *testing.T) {
 
 func TestDialAndListen(t *testing.T) {
 	dir := t.TempDir()
-	for _, path := range []string{filepath.Join(dir, "s"), filepath.Join(dir, strings.Repeat("long", 30))} {
+	far := filepath.Join(dir, strings.Repeat("long", 30))
+	if err := os.Mkdir(far, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{filepath.Join(dir, "s"), filepath.Join(far, "s")} {
 		if _, err := Dial(t.Context(), path); !errors.Is(err, unix.ENOENT) {
 			t.Errorf("nobody there: %v", err)
 		}

@@ -2,17 +2,12 @@ package workload
 
 import (
 	"fmt"
-	"os"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
 // Listener accepts programs on the socket that ZDHOST_SOCKET names.
-type Listener struct {
-	file *os.File
-	raw  syscall.RawConn
-}
+type Listener struct{ socket *socket }
 
 // Listen binds a seqpacket socket to path, which must not exist. Nothing removes the path.
 func Listen(path string) (*Listener, error) {
@@ -33,27 +28,20 @@ func Listen(path string) (*Listener, error) {
 
 // NewListener takes over the descriptor of a listening seqpacket socket, as NewConn does.
 func NewListener(fd int) (*Listener, error) {
-	file, raw, err := adoptSocket(fd)
+	s, err := newSocket(fd)
 	if err != nil {
 		return nil, err
 	}
-	return &Listener{file: file, raw: raw}, nil
+	return &Listener{s}, nil
 }
 
 // Accept waits for the next program. After Close it returns an error that is os.ErrClosed.
 func (l *Listener) Accept() (*Conn, error) {
 	var fd int
-	var result error
-	err := l.raw.Read(func(lane uintptr) bool {
-		result = retry(func() (err error) {
-			fd, _, err = unix.Accept4(int(lane), unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK)
-			return err
-		})
-		return result != unix.EAGAIN && result != unix.ECONNABORTED
+	err := l.socket.read(true, func(lane int) (err error) {
+		fd, _, err = unix.Accept4(lane, unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK)
+		return err
 	})
-	if err == nil {
-		err = result
-	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot accept: %w", err)
 	}
@@ -61,4 +49,4 @@ func (l *Listener) Accept() (*Conn, error) {
 }
 
 // Close stops listening and wakes Accept.
-func (l *Listener) Close() error { return l.file.Close() }
+func (l *Listener) Close() error { return l.socket.close() }

@@ -30,7 +30,7 @@ func (b *builder) node(n *yaml.Node, depth int) (pluginapi.Node, error) {
 	if err := b.ctx.Err(); err != nil {
 		return out, err
 	}
-	if b.nodes++; false {
+	if b.nodes++; b.nodes > pluginapi.MaxConfigNodes {
 		return out, b.refuse(n, "aliases count as what they stand for", "more than %d values in one file", pluginapi.MaxConfigNodes)
 	}
 	// An alias of something that holds the alias would never end: it is cut

@@ -1,0 +1,322 @@
+package host
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/zdhost/zdhost/host/instance"
+	"github.com/zdhost/zdhost/host/keeper"
+	"github.com/zdhost/zdhost/host/listener"
+	"github.com/zdhost/zdhost/host/rollout"
+	"github.com/zdhost/zdhost/pluginapi"
+)
+
+// recover takes over what an earlier host has left with the keeper: lanes,
+// inboxes, instances, and the rollouts that were under way. No instance and no
+// connection notices.
+func (h *Host) recover() error {
+	if len(h.welcome.Children) == 0 && len(h.welcome.Descriptors) == 0 {
+		return nil
+	}
+	h.log.Info("taking over", "instances", len(h.welcome.Children), "descriptors", len(h.welcome.Descriptors), "restarts", h.welcome.Restarts)
+	taken, err := h.recoverLanes()
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, c := range h.welcome.Children {
+		errs = append(errs, h.recoverChild(c, taken))
+	}
+	for _, name := range h.order {
+		h.services[name].recoverPhases()
+	}
+	for _, name := range h.order {
+		errs = append(errs, h.services[name].recoverRollout())
+	}
+	return errors.Join(errs...)
+}
+
+// recoverLanes fetches the lanes and puts them back into their listeners, by the
+// index that the journal has for each.
+func (h *Host) recoverLanes() (map[string]*lane, error) {
+	found := map[*port][]keeper.Descriptor{}
+	for _, d := range h.welcome.Descriptors {
+		if d.Address == nil || d.Address.Network == "unixgram" || d.Address.Network == "unixpacket" {
+			continue
+		}
+		if p := h.recoverPort(d); p != nil {
+			found[p] = append(found[p], d)
+		}
+	}
+	taken := map[string]*lane{}
+	for p, ds := range found {
+		slices.SortFunc(ds, func(a, b keeper.Descriptor) int { return h.memory.index(a.Name) - h.memory.index(b.Name) })
+		var names []string
+		for _, d := range ds {
+			names = append(names, d.Name)
+		}
+		fds, err := h.keeper.Fetch(h.ctx, names...)
+		if err != nil {
+			return nil, err
+		}
+		if err := p.restore(ds, fds); err != nil {
+			return nil, fmt.Errorf("listener %s: %w", p.name, err)
+		}
+		for _, l := range p.lanes {
+			taken[l.name] = l
+		}
+	}
+	return taken, nil
+}
+
+// recoverPort finds the listener that a socket belongs to, or makes the one that
+// a program opened.
+func (h *Host) recoverPort(d keeper.Descriptor) *port {
+	var m laneMeta
+	if len(d.Meta) > 0 && json.Unmarshal(d.Meta, &m) != nil {
+		return nil
+	}
+	if strings.HasPrefix(d.Name, "open/") { // open/SERVICE/GENERATION/ADDRESS
+		m.Service, _, _ = strings.Cut(strings.TrimPrefix(d.Name, "open/"), "/")
+		if m.Listener = d.Listener; m.Listener == "" {
+			m.Listener = m.Service + "/" + d.Address.String()
+		}
+	}
+	p := h.ports[m.Listener]
+	if p == nil {
+		s := h.services[m.Service]
+		if s == nil {
+			return nil
+		}
+		p = &port{name: m.Listener, adopted: true, service: s}
+		h.addPort(p)
+		s.ports = append(s.ports, p)
+	}
+	p.address = *d.Address
+	return p
+}
+
+// restore puts lanes back; what the kernel steers stays as it is.
+func (p *port) restore(ds []keeper.Descriptor, fds []int) error {
+	p.count = len(ds) + 1<<10*int(p.h.welcome.Restarts+1) // names of lanes to come are new ones
+	if p.unix() || p.shared() {
+		for i, d := range ds {
+			if _, err := p.add(d.Name, d.Private, fds[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	a, err := listener.ParseAddress(p.address.String())
+	if err != nil {
+		return err
+	}
+	set := listener.New(p.name, a, p.options)
+	known := make([]listener.Known, len(ds))
+	for i, d := range ds {
+		known[i] = listener.Known{FD: fds[i], Index: p.h.memory.index(d.Name)}
+		if i == 0 {
+			known[i].Weight = int(pluginapi.FullWeight) // until the weights are known
+		}
+	}
+	if err := set.Restore(known...); err != nil {
+		return err
+	}
+	p.listener = set
+	for i, l := range set.Lanes() {
+		p.lanes = append(p.lanes, &lane{name: ds[i].Name, port: p, Lane: l, set: set})
+	}
+	return nil
+}
+
+// index is a lane's place in its group, as the journal has it.
+func (m *memory) index(descriptor string) int {
+	if l, ok := m.lanes[descriptor]; ok {
+		return l.Index
+	}
+	return listener.UnknownIndex
+}
+
+// recoverChild takes over one instance.
+func (h *Host) recoverChild(c keeper.Child, taken map[string]*lane) error {
+	var m childMeta
+	if err := json.Unmarshal(c.Meta, &m); err != nil {
+		return fmt.Errorf("instance %s: %w", c.ID, err)
+	}
+	s := h.services[m.Service]
+	if s == nil { // its service is configured no more
+		go func() { _ = h.keeper.Forget(h.ctx, c.ID) }()
+		return nil
+	}
+	g := s.recoverGeneration(m.Generation)
+	for _, r := range c.Rules {
+		if l := taken[r.Descriptor]; l != nil {
+			g.take(l)
+		}
+	}
+	for name, l := range taken { // opened by a program of the generation
+		if strings.HasPrefix(name, fmt.Sprintf("open/%s/%d/", s.name, g.number)) {
+			g.take(l)
+		}
+	}
+	r := &running{
+		id: c.ID, number: m.Number, gen: g, payload: g.payload, pid: c.PID, begun: c.Started, since: c.Started,
+		state: instance.Starting, log: h.logPath(s.name, c.ID), pidFile: g.cfg.PIDFile, sweeps: m.Sweeps,
+	}
+	ports := g.required()
+	r.inst = instance.New(g.spec(r.id, ports), r.world(), h.log)
+	g.inst[r.id], h.live[r.id] = r, r
+	for _, d := range c.Listening {
+		if l := g.laneOf(d); l != nil {
+			r.inst.Listens(l.port.name, l.port.text())
+		}
+	}
+	go r.resume(h.memory.ready[c.ID])
+	if c.Exit != nil {
+		r.ended(*c.Exit)
+	}
+	return nil
+}
+
+// resume lives an instance that an earlier host started.
+func (r *running) resume(ready bool) {
+	h := r.gen.svc.h
+	ch := instance.Channels{Notify: -1, Workload: -1, Restored: ready}
+	if fds, err := h.keeper.Fetch(h.ctx, "notify/"+r.id, "workload/"+r.id); err == nil {
+		ch.Notify, ch.Workload = fds[0], fds[1]
+	}
+	r.inst.Run(h.ctx, ch)
+}
+
+// recoverGeneration makes a generation again as the journal has it.
+func (s *service) recoverGeneration(number uint64) *generation {
+	if g := s.gens[number]; g != nil {
+		return g
+	}
+	made := s.h.memory.made[s.name][number]
+	next := s.next
+	s.next = number
+	g := s.generation(made.Payload)
+	s.next = max(next, number+1)
+	g.recoverInbox()
+	return g
+}
+
+// recoverInbox fetches the generation's inbox.
+func (g *generation) recoverInbox() {
+	h := g.svc.h
+	fds, err := h.keeper.Fetch(h.ctx, g.inboxName()+"/send", g.inboxName()+"/receive")
+	if err == nil {
+		g.inbox = inbox{fds[0], fds[1]}
+	}
+}
+
+// recoverPhases gives the generations back what the journal says they are for:
+// the one that was committed last serves, the one before it is warm until its
+// time has passed, a candidate of a rollout that has not ended waits for it, and
+// every other leaves.
+func (s *service) recoverPhases() {
+	m := s.h.memory
+	var serving, candidate, before uint64
+	var until time.Time
+	for _, id := range m.order {
+		r := m.rollouts[id]
+		if r.service != s.name {
+			continue
+		}
+		switch {
+		case r.state.Name == rollout.StateCommitted:
+			serving, before = r.state.To.Number, r.state.From.Number
+			until = r.state.End.At.Add(r.state.WarmFor)
+		case !r.state.Name.Ended():
+			candidate = r.state.To.Number
+		}
+	}
+	for _, g := range s.living() {
+		g.want = max(len(g.inst), 1)
+		switch g.number {
+		case serving:
+			s.serving, g.phase, g.weight = g, pluginapi.PhaseServing, pluginapi.FullWeight
+			g.want = max(g.want, g.cfg.Instances)
+		case before:
+			g.phase = pluginapi.PhaseWarm
+			if left := time.Until(until); left > 0 {
+				s.keepWarm(g, left)
+			}
+		case candidate:
+		default:
+			g.phase = pluginapi.PhaseWarm
+		}
+	}
+}
+
+// recoverRollout goes on with the rollout that had not ended, with the weights
+// that it had set, or sets those of the generation that serves.
+func (s *service) recoverRollout() error {
+	m := s.h.memory
+	var open *remembered
+	for _, id := range m.order {
+		if r := m.rollouts[id]; r.service == s.name && !r.state.Name.Ended() {
+			open = r
+		}
+	}
+	if open != nil && s.gens[open.state.To.Number] == nil {
+		s.recoverGeneration(open.state.To.Number) // no process of it was started yet
+	}
+	if open != nil {
+		for _, side := range []rollout.Generation{open.state.From, open.state.To} {
+			if g := s.gens[side.Number]; g != nil {
+				g.weight = max(side.Desired, 0)
+			}
+		}
+	}
+	err := s.relocate()
+	if err == nil && len(s.gens) > 0 {
+		err = s.reweigh()
+	}
+	for _, g := range s.living() {
+		if g != s.serving && g != s.warm && (open == nil || g.number != open.state.To.Number) {
+			g.retire("the host was restarted")
+		}
+	}
+	if open != nil {
+		s.goOn(open)
+	} else if g := s.serving; g != nil && len(g.running()) < g.want {
+		g.scale(g.want)
+	}
+	return err
+}
+
+// relocate finds out lane indices that the journal doesn't have.
+func (s *service) relocate() error {
+	ctx, cancel := context.WithTimeout(s.h.ctx, 5*time.Second)
+	defer cancel()
+	var errs []error
+	for _, p := range s.ports {
+		if p.listener != nil && !p.unix() && !p.shared() {
+			_, err := p.listener.Repair(ctx)
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// goOn takes up a rollout: what it had asked for and got no answer to is asked
+// again.
+func (s *service) goOn(open *remembered) {
+	r := &rolling{
+		svc: s, state: open.state, candidate: s.gens[open.state.To.Number], from: s.gens[open.state.From.Number],
+		began: open.began, timers: map[rollout.TimerKind]*time.Timer{},
+	}
+	s.roll = r
+	s.h.log.Info("rollout goes on", "service", s.name, "rollout", r.state.ID, "state", r.state.Name, "step", r.state.Step)
+	r.step(rollout.HostRestarted{})
+	if n := r.candidate.ready(); n > 0 {
+		r.candidateReady()
+	}
+}
