@@ -2,6 +2,7 @@ package host
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -25,6 +26,7 @@ type generation struct {
 	begun   time.Time
 
 	lanes    map[string]*lane
+	extra    []*port // opened by its programs, the service's once it is committed
 	inst     map[string]*running
 	want     int
 	failed   bool // it could not start: said once
@@ -57,7 +59,7 @@ func (g *generation) required() []instance.Port {
 // rules say which lane answers for which address.
 func (g *generation) rules() []keeper.Rule {
 	var rules []keeper.Rule
-	for _, p := range g.svc.ports {
+	for _, p := range slices.Concat(g.svc.ports, g.extra) {
 		r := keeper.Rule{Listener: p.name, Address: p.address}
 		if l := g.lanes[p.name]; l != nil {
 			r.Descriptor = l.name

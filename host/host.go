@@ -64,7 +64,6 @@ type Host struct {
 
 	stopping bool
 	urgent   bool
-	ending   bool
 	code     int
 	quit     bool
 }
@@ -95,7 +94,7 @@ func (h *Host) Run(ctx context.Context) (int, error) {
 	if err != nil {
 		return 1, err
 	}
-	defer control()
+	defer func() { control() }()
 
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2, unix.SIGTERM, unix.SIGINT)
@@ -122,6 +121,9 @@ func (h *Host) Run(ctx context.Context) (int, error) {
 			h.signalled(s.(syscall.Signal)) //nolint:forcetypeassert // signals are nothing else here
 		}
 	}
+	control() // nothing of it may be left when the keeper ends
+	control = func() {}
+	h.end(ctx)
 	return h.code, nil
 }
 

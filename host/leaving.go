@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/zdhost/zdhost/host/instance"
@@ -117,11 +118,12 @@ func drainLanes(ctx context.Context, lanes []*lane) error {
 	return errors.Join(all...)
 }
 
-// ownLanes are the lanes that are the generation's alone.
+// ownLanes are the lanes that are the generation's alone, on listeners that
+// others serve too: what only it has opened ends with it.
 func (g *generation) ownLanes() []*lane {
 	var own []*lane
 	for _, l := range g.lanes {
-		if !l.port.shared() {
+		if !l.port.shared() && !slices.Contains(g.extra, l.port) {
 			own = append(own, l)
 		}
 	}
@@ -193,6 +195,9 @@ func (l *leaving) finish() {
 		}
 	}
 	g.forwardInbox(s.serving)
+	for _, p := range g.extra {
+		h.dropPort(p)
+	}
 	delete(s.gens, g.number)
 	s.dropUnserved()
 	h.record(recordGeneration, "", generationRecord{Service: s.name, Number: g.number, What: "gone", Payload: g.payload, Reason: l.why})

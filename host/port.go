@@ -179,17 +179,15 @@ func (g *generation) take(l *lane) {
 
 // opened takes an address that a program bound and that had no socket yet: a
 // configured wildcard whose family is known now, or one that nobody named, which
-// becomes a listener of its own.
+// becomes a listener of its own. It is the generation's alone until that is
+// committed: a candidate that fails must not leave demands to those after it.
 func (g *generation) opened(e keeper.Event) {
-	h := g.svc.h
+	s, h := g.svc, g.svc.h
 	p := h.ports[e.Listener]
 	if e.Listener == "" {
-		name := g.svc.name + "/" + e.Address.String()
-		if p = h.ports[name]; p == nil {
-			p = &port{name: name, adopted: true, service: g.svc}
-			h.addPort(p)
-			g.svc.ports = append(g.svc.ports, p)
-		}
+		p = &port{name: s.name + "/" + e.Address.String(), adopted: true, service: s}
+		h.addPort(p)
+		g.extra = append(g.extra, p)
 	}
 	p.address = *e.Address
 	l, err := p.add(e.Descriptor, "", e.FD)
@@ -198,11 +196,27 @@ func (g *generation) opened(e keeper.Event) {
 		return
 	}
 	g.take(l)
-	h.log.Info("address adopted", "service", g.svc.name, "generation", g.number, "address", e.Address.String())
-	g.svc.shareRules(g)
-	if err := g.svc.reweigh(); err != nil {
-		h.log.Error("cannot steer", "service", g.svc.name, "error", err)
+	h.log.Info("address adopted", "service", s.name, "generation", g.number, "address", e.Address.String())
+	switch {
+	case g == s.serving:
+		s.adoptExtra(g)
+	case e.Listener != "":
+		s.shareRules(g)
 	}
+	if err := s.reweigh(); err != nil {
+		h.log.Error("cannot steer", "service", s.name, "error", err)
+	}
+}
+
+// adoptExtra makes the addresses that a committed generation has opened the
+// service's: every generation after it must serve them too.
+func (s *service) adoptExtra(g *generation) {
+	if len(g.extra) == 0 {
+		return
+	}
+	s.ports = append(s.ports, g.extra...)
+	g.extra = nil
+	s.shareRules(g)
 }
 
 // probe connects to exactly this lane through the public address.

@@ -28,12 +28,17 @@ func (h *Host) recover() error {
 	if err != nil {
 		return err
 	}
+	// Which addresses a program must serve is known once it is known which
+	// generation serves: generations first, then their instances.
 	var errs []error
 	for _, c := range h.welcome.Children {
-		errs = append(errs, h.recoverChild(c, taken))
+		errs = append(errs, h.recoverLanesOf(c, taken))
 	}
 	for _, name := range h.order {
 		h.services[name].recoverPhases()
+	}
+	for _, c := range h.welcome.Children {
+		h.recoverInstance(c)
 	}
 	for _, name := range h.order {
 		errs = append(errs, h.services[name].recoverRollout())
@@ -95,7 +100,6 @@ func (h *Host) recoverPort(d keeper.Descriptor) *port {
 		}
 		p = &port{name: m.Listener, adopted: true, service: s}
 		h.addPort(p)
-		s.ports = append(s.ports, p)
 	}
 	p.address = *d.Address
 	return p
@@ -142,28 +146,47 @@ func (m *memory) index(descriptor string) int {
 	return listener.UnknownIndex
 }
 
-// recoverChild takes over one instance.
-func (h *Host) recoverChild(c keeper.Child, taken map[string]*lane) error {
+// owner reads whose a process is; nil where its service is configured no more.
+func (h *Host) owner(c keeper.Child) (*service, childMeta, error) {
 	var m childMeta
-	if err := json.Unmarshal(c.Meta, &m); err != nil {
-		return fmt.Errorf("instance %s: %w", c.ID, err)
-	}
-	s := h.services[m.Service]
-	if s == nil { // its service is configured no more
+	err := json.Unmarshal(c.Meta, &m)
+	return h.services[m.Service], m, err
+}
+
+// recoverLanesOf gives an instance's generation its lanes back.
+func (h *Host) recoverLanesOf(c keeper.Child, taken map[string]*lane) error {
+	s, m, err := h.owner(c)
+	if err != nil || s == nil {
 		go func() { _ = h.keeper.Forget(h.ctx, c.ID) }()
-		return nil
+		return err
 	}
 	g := s.recoverGeneration(m.Generation)
+	g.want++
 	for _, r := range c.Rules {
 		if l := taken[r.Descriptor]; l != nil {
 			g.take(l)
 		}
 	}
 	for name, l := range taken { // opened by a program of the generation
-		if strings.HasPrefix(name, fmt.Sprintf("open/%s/%d/", s.name, g.number)) {
+		if strings.HasPrefix(name, fmt.Sprintf("open/%s/%d/", s.name, g.number)) && g.lanes[l.port.name] == nil {
 			g.take(l)
 		}
 	}
+	for _, l := range g.lanes {
+		if p := l.port; p.adopted && !slices.Contains(g.extra, p) {
+			g.extra = append(g.extra, p)
+		}
+	}
+	return nil
+}
+
+// recoverInstance takes over one instance.
+func (h *Host) recoverInstance(c keeper.Child) {
+	s, m, err := h.owner(c)
+	if err != nil || s == nil {
+		return
+	}
+	g := s.gens[m.Generation]
 	r := &running{
 		id: c.ID, number: m.Number, gen: g, payload: g.payload, pid: c.PID, begun: c.Started, since: c.Started,
 		state: instance.Starting, log: h.logPath(s.name, c.ID), pidFile: g.cfg.PIDFile, sweeps: m.Sweeps,
@@ -180,7 +203,6 @@ func (h *Host) recoverChild(c keeper.Child, taken map[string]*lane) error {
 	if c.Exit != nil {
 		r.ended(*c.Exit)
 	}
-	return nil
 }
 
 // resume lives an instance that an earlier host started.
@@ -237,8 +259,12 @@ func (s *service) recoverPhases() {
 			candidate = r.state.To.Number
 		}
 	}
+	if g := s.gens[serving]; g != nil {
+		s.ports = append(s.ports, g.extra...)
+	}
 	for _, g := range s.living() {
-		g.want = max(len(g.inst), 1)
+		g.extra = slices.DeleteFunc(g.extra, func(p *port) bool { return slices.Contains(s.ports, p) })
+		g.want = max(g.want, 1)
 		switch g.number {
 		case serving:
 			s.serving, g.phase, g.weight = g, pluginapi.PhaseServing, pluginapi.FullWeight

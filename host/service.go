@@ -142,6 +142,7 @@ func (s *service) weighted() bool {
 func (s *service) committed(g *generation, warmFor time.Duration) {
 	before := s.serving
 	s.serving = g
+	s.adoptExtra(g)
 	g.phase = pluginapi.PhaseServing
 	if s.warm == g {
 		s.warm = nil

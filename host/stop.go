@@ -52,18 +52,21 @@ func (h *Host) haste() instance.Haste {
 
 // stopStep ends the host once no instance is left.
 func (h *Host) stopStep() {
-	if !h.stopping || h.ending || len(h.live) > 0 {
-		return
+	if h.stopping && len(h.live) == 0 {
+		h.quit = true
 	}
-	h.ending = true
+}
+
+// end takes leave of the journal and then of the keeper, which ends with
+// everything that is left.
+func (h *Host) end(ctx context.Context) {
 	h.record(recordHost, "", hostRecord{What: "stopped", Version: h.opts.Version})
-	go func() {
-		_ = h.journal.Sync()
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(h.ctx), shutdownTimeout)
-		defer cancel()
-		_ = h.keeper.Shutdown(ctx, h.code)
-		h.post(func() { h.quit = true })
-	}()
+	if err := h.journal.Sync(); err != nil {
+		h.log.Error("cannot sync the journal", "error", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, shutdownTimeout)
+	defer cancel()
+	_ = h.keeper.Shutdown(ctx, h.code)
 }
 
 const shutdownTimeout = 5 * time.Second

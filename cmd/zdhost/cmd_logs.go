@@ -10,7 +10,7 @@ import (
 	"github.com/zdhost/zdhost/host/control"
 )
 
-var errNegative = errors.New("a negative number of lines makes no sense")
+var errNegative = errors.New("a negative count makes no sense")
 
 func newLogs(s *session) *cobra.Command {
 	var query control.LogQuery

@@ -130,9 +130,10 @@ type Known struct {
 }
 
 // Restore takes the lanes of a listener over from an earlier process, such as the host before its restart. The order
-// of the lanes is the order of the shares. It changes nothing in the kernel: what was steered goes on as it was.
-// [Listener.Repair] then makes the kernel agree with what is remembered, and must come before anything that steers if
-// an index is unknown. On success the descriptors belong to the lanes; on an error they stay the caller's.
+// given is the order of the shares; [Listener.Lanes] is in the order of the indices, so tell the lanes by their FD. It
+// changes nothing in the kernel: what was steered goes on as it was. [Listener.Repair] then makes the kernel agree
+// with what is remembered, the weights included, and must come before anything that steers if an index is unknown.
+// On success the descriptors belong to the lanes; on an error they stay the caller's.
 func (l *Listener) Restore(known ...Known) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -197,7 +197,7 @@ func TestProbeOfLaneLostMeanwhile(t *testing.T) {
 		return length == 1
 	})
 	shutDown(t, lanes[1])
-	if err := <-done; !errors.Is(err, ErrLaneLost) {
+	if err := <-done; !errors.Is(err, ErrLaneLost) || errors.Is(err, ErrNotAccepted) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -293,6 +293,12 @@ func TestProbeRefuses(t *testing.T) {
 	shutDown(t, lanes[0])
 	if err := l.Probe(within(t), lanes[0], nil); !errors.Is(err, ErrLaneLost) {
 		t.Errorf("a lost lane gives %v", err)
+	}
+	if err := l.Locate(within(t)); !errors.Is(err, ErrLaneLost) {
+		t.Errorf("locating a lost lane gives %v", err)
+	}
+	if len(l.probes) > 0 {
+		t.Errorf("rules are left: %v", l.probes)
 	}
 }
 

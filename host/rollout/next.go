@@ -71,7 +71,7 @@ func (m *machine) decided(d pluginapi.Decision) {
 		m.giveUp(m.failure(), d.Reason)
 	case to.Instances > m.s.To.Instances:
 		m.gate(PointStart)
-	case m.rises(to) && m.s.To.Ready < m.s.To.Instances && m.s.To.Phase != pluginapi.PhaseWarm:
+	case m.rises(to) && !m.s.To.able():
 		m.awaitReady()
 	case m.rises(to):
 		m.gate(PointShift)
@@ -99,6 +99,12 @@ func (m *machine) rises(to pluginapi.GenerationTarget) bool {
 // decision's waits.
 func (m *machine) waitsForSomeone() bool {
 	return len(m.s.Decision.Waits) > 0 && m.s.soonest().Kind == ""
+}
+
+// able reports whether the generation may get more work: all of its instances
+// are ready. A warm one is taken with what it has.
+func (g Generation) able() bool {
+	return g.Ready >= g.Instances || g.Phase == pluginapi.PhaseWarm && g.Ready > 0
 }
 
 // start brings the candidate to the decided number of instances.
@@ -136,9 +142,14 @@ func (m *machine) startExtended(until time.Time) {
 	}
 }
 
-// shift gives the candidate its decided phase and weight.
+// shift gives the candidate its decided phase and weight. One that has lost
+// readiness since the decision gets it back first.
 func (m *machine) shift() {
 	to := m.target()
+	if m.rises(to) && !m.s.To.able() {
+		m.awaitReady()
+		return
+	}
 	weights := to.Weight != m.s.To.Applied
 	if weights {
 		m.enter(StateShifting, TimerWeights, m.s.Deadlines.Weights)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -22,11 +23,12 @@ type walk struct {
 	allowed pluginapi.Weight
 	// given is the weight last asked for, ready whether the candidate is whole,
 	// dead whether it died.
-	given     pluginapi.Weight
-	ready     bool
-	dead      bool
-	lastKey   string
-	committed bool
+	given   pluginapi.Weight
+	ready   bool
+	dead    bool
+	lastKey string
+	// calm is how many answers are good before anything may happen.
+	calm int
 }
 
 // TestRandomWalks checks at every event of random rollouts that what must never
@@ -40,50 +42,68 @@ func TestRandomWalks(t *testing.T) {
 		if r.Weighted {
 			r = withSettings(r, settings)
 		}
-		d.strategy = erratic{t: rt}
+		d.strategy = erratic{w: w}
 		w.step(r)
-		for range rapid.IntRange(1, 80).Draw(rt, "length") {
+		w.calm = rapid.IntRange(0, 30).Draw(rt, "calm")
+		for range w.calm + rapid.IntRange(1, 60).Draw(rt, "length") {
 			if f := w.next(); f != nil {
 				w.step(f)
+			}
+			if d.s.End.Closed {
+				return
 			}
 		}
 		w.abortEnds()
 	})
 }
 
+// happenings are what a walk draws from; the frequent ones stand there often.
+var happenings = slices.Concat(
+	slices.Repeat([]string{"answer"}, 24), slices.Repeat([]string{"timer", "operator"}, 4),
+	slices.Repeat([]string{"restart", "ready", "anything"}, 2), []string{"guard", "end"},
+)
+
 // next draws something that may happen now.
 func (w *walk) next() Fact {
 	d := w.d
-	switch kind := rapid.IntRange(0, 19).Draw(w.t, "what"); {
-	case kind < 11 && len(d.open) > 0:
-		e := rapid.SampledFrom(d.open).Draw(w.t, "answered")
-		return w.answer(e)
-	case kind < 13 && len(d.timers) > 0:
+	if w.calm--; w.calm >= 0 && len(d.open) > 0 {
+		return w.answer(d.open[0])
+	}
+	switch rapid.SampledFrom(happenings).Draw(w.t, "happening") {
+	case "answer":
+		if len(d.open) > 0 {
+			return w.answer(rapid.SampledFrom(d.open).Draw(w.t, "answered"))
+		}
+		fallthrough
+	case "timer":
+		if len(d.timers) == 0 {
+			return nil
+		}
 		timer := rapid.SampledFrom(d.timers).Draw(w.t, "timer")
 		if timer.At.After(d.now) {
 			d.now = timer.At
 		}
 		return TimerFired{Kind: timer.Kind, Attempt: timer.Key.Attempt, LogTail: []string{"last line"}}
-	case kind == 13:
+	case "operator":
+		return rapid.SampledFrom([]Fact{
+			OperatorPaused{Actor: alice}, OperatorResumed{}, OperatorResumed{}, OperatorPromoted{}, OperatorPromoted{To: "commit"},
+		}).Draw(w.t, "operator")
+	case "restart":
 		return HostRestarted{}
-	case kind == 14:
-		return rapid.SampledFrom([]Fact{OperatorPaused{Actor: alice}, OperatorResumed{}, OperatorPromoted{}, OperatorPromoted{To: "commit"}}).Draw(w.t, "operator")
-	case kind == 15:
-		return GuardTripped{Generation: d.s.To.Number, Reason: "exited", LogTail: []string{"boom"}}
-	case kind == 16:
+	case "ready":
 		return CandidateReady{Generation: d.s.To.Number, Ready: rapid.IntRange(0, 3).Draw(w.t, "ready")}
-	case kind == 17:
+	case "guard":
+		return GuardTripped{Generation: d.s.To.Number, Reason: "exited", LogTail: []string{"boom"}}
+	case "end":
 		return rapid.SampledFrom([]Fact{OperatorAborted{}, Superseded{By: "r2"}, Closed{}}).Draw(w.t, "end")
-	default:
-		all := facts(d.s)
-		return rapid.SampledFrom(all).Draw(w.t, "anything")
 	}
+	return rapid.SampledFrom(facts(d.s)).Draw(w.t, "anything")
 }
 
 // answer draws an answer to an open question: mostly the good one.
 func (w *walk) answer(e Effect) Fact {
 	attempt := e.EffectKey().Attempt
-	good := rapid.IntRange(0, 9).Draw(w.t, "good") > 0
+	good := w.calm >= 0 || rapid.IntRange(0, 9).Draw(w.t, "luck") < 9
 	switch e := e.(type) {
 	case AskGate:
 		if !good {
@@ -262,30 +282,31 @@ func (w *walk) abortEnds() {
 // erratic is bluegreen on a bad day: now and then it answers anything.
 type erratic struct {
 	bluegreen.Strategy
-	t *rapid.T
+	w *walk
 }
 
 func (e erratic) Next(s pluginapi.Snapshot) (pluginapi.Decision, error) {
-	if rapid.IntRange(0, 7).Draw(e.t, "mood") > 0 {
+	t := e.w.t
+	if e.w.calm >= 0 || rapid.IntRange(0, 4).Draw(t, "mood") < 4 {
 		return e.Strategy.Next(s)
 	}
-	d := pluginapi.Decision{Revision: s.Revision, Step: rapid.SampledFrom([]string{s.Step, "shift", "bake", "commit", "x"}).Draw(e.t, "step")}
-	d.Verdict = rapid.SampledFrom([]pluginapi.DecisionVerdict{"progress", "hold", "commit", "abort"}).Draw(e.t, "verdict")
+	d := pluginapi.Decision{Revision: s.Revision, Step: rapid.SampledFrom([]string{s.Step, "shift", "bake", "commit", "x"}).Draw(t, "step")}
+	d.Verdict = rapid.SampledFrom([]pluginapi.DecisionVerdict{"progress", "hold", "commit", "abort"}).Draw(t, "verdict")
 	rest := pluginapi.FullWeight
 	for i, g := range s.Generations {
-		weight := pluginapi.Weight(rapid.SampledFrom([]int{-1, 0, 100, 3000, 10000}).Draw(e.t, "weight"))
-		if i == len(s.Generations)-1 && rapid.Bool().Draw(e.t, "sums") {
+		weight := pluginapi.Weight(rapid.SampledFrom([]int{-1, 0, 100, 3000, 10000}).Draw(t, "weight"))
+		if i == len(s.Generations)-1 && rapid.Bool().Draw(t, "sums") {
 			weight = rest
 		}
 		rest -= weight
 		d.Generations = append(d.Generations, pluginapi.GenerationTarget{
-			Number: g.Number, Instances: rapid.IntRange(g.Instances, 3).Draw(e.t, "instances"), Weight: weight,
-			Phase: rapid.SampledFrom([]pluginapi.Phase{"standby", "serving", "serving", "warm", "gone"}).Draw(e.t, "phase"),
+			Number: g.Number, Instances: rapid.IntRange(g.Instances, 3).Draw(t, "instances"), Weight: weight,
+			Phase: rapid.SampledFrom([]pluginapi.Phase{"standby", "serving", "serving", "warm", "gone"}).Draw(t, "phase"),
 		})
 	}
-	if rapid.Bool().Draw(e.t, "waits") {
-		kind := rapid.SampledFrom([]pluginapi.WaitKind{"time", "bake", "evidence", "approval", "x"}).Draw(e.t, "wait")
-		d.Waits = []pluginapi.Wait{{Kind: kind, Until: s.Now.Add(time.Duration(rapid.IntRange(-1, 60).Draw(e.t, "until")) * time.Second)}}
+	if rapid.Bool().Draw(t, "waits") {
+		kind := rapid.SampledFrom([]pluginapi.WaitKind{"time", "bake", "evidence", "approval", "x"}).Draw(t, "wait")
+		d.Waits = []pluginapi.Wait{{Kind: kind, Until: s.Now.Add(time.Duration(rapid.IntRange(-1, 60).Draw(t, "until")) * time.Second)}}
 	}
 	return d, nil
 }
