@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/zdhost/zdhost/host/control"
 	"github.com/zdhost/zdhost/host/rollout"
@@ -74,8 +75,12 @@ func (b backend) payload(ctx context.Context, s *service, req control.UpgradeReq
 	}); err != nil {
 		return payload{}, err
 	}
+	said := time.Now()
 	progress := func(done, total int64) {
-		emit(control.RolloutEvent{Service: s.name, State: "importing", Text: fmt.Sprintf("taking in the release: %d of %d bytes", done, total)})
+		if now := time.Now(); now.Sub(said) >= importPause {
+			said = now
+			emit(control.RolloutEvent{Time: now, Service: s.name, State: "importing", Text: fmt.Sprintf("taking in the release: %d of %d MiB", done>>20, total>>20)})
+		}
 	}
 	var p payload
 	var err error
@@ -97,6 +102,9 @@ func (b backend) payload(ctx context.Context, s *service, req control.UpgradeReq
 	_, err = p.path()
 	return p, err
 }
+
+// importPause is the time between two words about the progress of an import.
+const importPause = 500 * time.Millisecond
 
 // plan asks the strategy and changes nothing.
 func (b backend) plan(ctx context.Context, s *service, q request) (control.Outcome, error) {
@@ -144,7 +152,7 @@ func (s *service) submit(q request, ifBusy string, w *watcher) (*rolling, error)
 		if ifBusy == control.IfBusySupersede && s.roll != nil {
 			s.roll.step(rollout.Superseded{By: "a newer request", Actor: rollout.Actor{UID: int(q.actor.UID), Name: q.actor.Name}})
 		} else {
-			w.emit(control.RolloutEvent{Service: s.name, State: "queued", Text: "waiting for the rollout that is under way"})
+			w.emit(control.RolloutEvent{Time: time.Now(), Service: s.name, State: "queued", Text: "waiting for the rollout that is under way"})
 		}
 		return nil, nil
 	}

@@ -167,7 +167,7 @@ func (h *Host) begin() {
 		h.services[name].start()
 	}
 	h.watchListeners()
-	h.retain()
+	h.after(retainFirst, h.retain)
 	if !h.opts.FailFast {
 		h.servingNow()
 	}

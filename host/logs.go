@@ -212,6 +212,7 @@ func (h *Host) retain() {
 }
 
 const (
+	retainFirst = time.Minute
 	retainEvery = time.Hour
 	// keptLogs is how many files of ended instances a service keeps.
 	keptLogs = 50

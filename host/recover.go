@@ -58,7 +58,7 @@ func (h *Host) recoverLanes() (map[string]*lane, error) {
 			found[p] = append(found[p], d)
 		}
 	}
-	taken := map[string]*lane{}
+	taken, weights := map[string]*lane{}, h.weightsBefore()
 	for p, ds := range found {
 		slices.SortFunc(ds, func(a, b keeper.Descriptor) int { return h.memory.index(a.Name) - h.memory.index(b.Name) })
 		var names []string
@@ -69,7 +69,7 @@ func (h *Host) recoverLanes() (map[string]*lane, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := p.restore(ds, fds); err != nil {
+		if err := p.restore(ds, fds, weights); err != nil {
 			return nil, fmt.Errorf("listener %s: %w", p.name, err)
 		}
 		for _, l := range p.lanes {
@@ -106,7 +106,7 @@ func (h *Host) recoverPort(d keeper.Descriptor) *port {
 }
 
 // restore puts lanes back; what the kernel steers stays as it is.
-func (p *port) restore(ds []keeper.Descriptor, fds []int) error {
+func (p *port) restore(ds []keeper.Descriptor, fds []int, weights map[string]int) error {
 	p.count = len(ds) + 1<<10*int(p.h.welcome.Restarts+1) // names of lanes to come are new ones
 	if p.unix() || p.shared() {
 		for i, d := range ds {
@@ -122,20 +122,80 @@ func (p *port) restore(ds []keeper.Descriptor, fds []int) error {
 	}
 	set := listener.New(p.name, a, p.options)
 	known := make([]listener.Known, len(ds))
+	left := int(pluginapi.FullWeight)
 	for i, d := range ds {
-		known[i] = listener.Known{FD: fds[i], Index: p.h.memory.index(d.Name)}
-		if i == 0 {
-			known[i].Weight = int(pluginapi.FullWeight) // until the weights are known
-		}
+		w := min(weights[d.Name], left)
+		left -= w
+		known[i] = listener.Known{FD: fds[i], Index: p.h.memory.index(d.Name), Weight: w}
 	}
+	known[0].Weight += left // nothing is known to serve: somebody must have it
 	if err := set.Restore(known...); err != nil {
 		return err
 	}
 	p.listener = set
-	for i, l := range set.Lanes() {
-		p.lanes = append(p.lanes, &lane{name: ds[i].Name, port: p, Lane: l, set: set})
+	for i, fd := range fds {
+		for _, l := range set.Lanes() { // in an order of its own
+			if l.FD() == fd {
+				p.lanes = append(p.lanes, &lane{name: ds[i].Name, port: p, Lane: l, set: set})
+			}
+		}
 	}
 	return nil
+}
+
+// weightsBefore tells, by descriptor, the weights that an earlier host had put in
+// force: those that the journal has for the generation whose instances hold it.
+func (h *Host) weightsBefore() map[string]int {
+	weights := map[string]int{}
+	note := func(descriptor, service string, generation uint64) {
+		weights[descriptor] = max(weights[descriptor], int(h.memory.weight(service, generation)))
+	}
+	for _, c := range h.welcome.Children {
+		var m childMeta
+		if json.Unmarshal(c.Meta, &m) != nil || m.Sweeps {
+			continue
+		}
+		for _, r := range c.Rules {
+			note(r.Descriptor, m.Service, m.Generation)
+		}
+		prefix := openPrefix(m.Service, m.Generation)
+		for _, d := range h.welcome.Descriptors {
+			if strings.HasPrefix(d.Name, prefix) {
+				note(d.Name, m.Service, m.Generation)
+			}
+		}
+	}
+	return weights
+}
+
+// openPrefix begins the names that the keeper gives to sockets which a program's
+// bind has opened.
+func openPrefix(service string, generation uint64) string {
+	return fmt.Sprintf("open/%s/%d/", service, generation)
+}
+
+// weight is a generation's share as the journal has it.
+func (m *memory) weight(service string, generation uint64) pluginapi.Weight {
+	var w pluginapi.Weight
+	for _, id := range m.order {
+		r := m.rollouts[id]
+		if r.service != service {
+			continue
+		}
+		switch {
+		case r.state.Name == rollout.StateCommitted:
+			w = 0
+			if r.state.To.Number == generation {
+				w = pluginapi.FullWeight
+			}
+		case r.state.Name.Ended():
+		case r.state.To.Number == generation:
+			w = max(r.state.To.Desired, 0)
+		case r.state.From.Number == generation:
+			w = max(r.state.From.Desired, 0)
+		}
+	}
+	return w
 }
 
 // index is a lane's place in its group, as the journal has it.
@@ -168,7 +228,7 @@ func (h *Host) recoverLanesOf(c keeper.Child, taken map[string]*lane) error {
 		}
 	}
 	for name, l := range taken { // opened by a program of the generation
-		if strings.HasPrefix(name, fmt.Sprintf("open/%s/%d/", s.name, g.number)) && g.lanes[l.port.name] == nil {
+		if strings.HasPrefix(name, openPrefix(s.name, g.number)) && g.lanes[l.port.name] == nil {
 			g.take(l)
 		}
 	}

@@ -133,9 +133,11 @@ func (s *service) living() []*generation {
 	return all
 }
 
-// weighted says that new connections can be divided: every listener is TCP.
+// weighted says that new connections can be steered: some listener has a lane
+// for each generation. A unix path leads to one of them, so its weight is all or
+// nothing.
 func (s *service) weighted() bool {
-	return !slices.ContainsFunc(s.ports, func(p *port) bool { return p.unix() || p.shared() })
+	return slices.ContainsFunc(s.ports, func(p *port) bool { return !p.shared() })
 }
 
 // committed makes g the service's generation; the one before stays warm.

@@ -56,6 +56,9 @@ func (s *session) follow(ctx context.Context, f following) error {
 
 func heldOutcome(service string, event control.RolloutEvent) control.Outcome {
 	reason := "it waits for " + event.WaitsFor
+	if event.WaitsFor == control.WaitsForOperator {
+		reason = "it waits for an operator"
+	}
 	if event.Reason != "" {
 		reason += ": " + event.Reason
 	}

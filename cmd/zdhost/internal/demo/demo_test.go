@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -49,17 +48,16 @@ func TestVerdict(t *testing.T) {
 	}
 }
 
-// TestCrashIsCounted crashes a real server under load: what the clients lose while it dies is at most
-// what it says it had accepted. Requests after its death are refused connections, which nobody
-// accepted.
+// TestCrashIsCounted crashes a real server under load that nobody keeps up. (What waits in its queue
+// is reset here; under zdhost the queue outlives it.)
 func TestCrashIsCounted(t *testing.T) {
 	address, err := freeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}
-	tally := filepath.Join(t.TempDir(), "tally")
+	stage := &stage{dir: t.TempDir()}
 	server := exec.Command("/proc/self/exe")
-	server.Env = append(os.Environ(), "DEMO_TEST_ADDRESS="+address, "DEMO_TEST_TALLY="+tally)
+	server.Env = append(os.Environ(), "DEMO_TEST_ADDRESS="+address, "DEMO_TEST_TALLY="+stage.tallyFile())
 	listens, err := server.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -77,19 +75,14 @@ func TestCrashIsCounted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile(tally)
-	if err != nil {
-		t.Fatal(err)
-	}
-	forgiven, err := strconv.Atoi(string(text))
-	if err != nil {
-		t.Fatal(err)
-	}
 	if server.ProcessState.ExitCode() != 3 || result.OK == 0 {
 		t.Errorf("the server ended as %v after %d answers", server.ProcessState, result.OK)
 	}
-	if forgiven < 1 || forgiven > clients+1 {
-		t.Errorf("it counted %d open connections of %d clients", forgiven, clients)
+	if forgiven := stage.forgiven(); forgiven < 1 || forgiven > clients {
+		t.Errorf("it counted %d accepted requests of %d clients", forgiven, clients)
+	}
+	if result.Failed == 0 {
+		t.Error("the clients did not notice the crash of a server that nobody replaces")
 	}
 	if seen := audience.now(); seen.asked != result.Requests || seen.answeredBy() != "crashing" {
 		t.Errorf("the scene has %+v, the run %v", seen, result)

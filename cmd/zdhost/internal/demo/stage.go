@@ -125,7 +125,9 @@ func (s *stage) lastWords() string {
 
 func (s *stage) tallyFile() string { return filepath.Join(s.dir, "tally") }
 
-// forgiven is how many requests the crashed candidate can have had accepted.
+// forgiven is how many requests the crashed candidate can have had accepted: what it counted, and
+// no more than one of each client, since it also counted connections that it had answered and not
+// yet closed.
 func (s *stage) forgiven() int {
 	text, err := os.ReadFile(s.tallyFile())
 	if err != nil {
@@ -135,7 +137,7 @@ func (s *stage) forgiven() int {
 	if err != nil {
 		return 0
 	}
-	return n
+	return min(n, clients)
 }
 
 // strike ends the host and everything under it, and removes the directory unless keep is set.

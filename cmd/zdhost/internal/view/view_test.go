@@ -16,6 +16,7 @@ func TestWords(t *testing.T) {
 		{Age(61 * time.Second), "1m"},
 		{Age(3*time.Hour + 7*time.Minute), "3h07m"},
 		{Age(49 * time.Hour), "2d1h"},
+		{Took(1340 * time.Microsecond), "1.3 ms"},
 		{Took(250 * time.Millisecond), "0.25 s"},
 		{Took(3240 * time.Millisecond), "3.2 s"},
 		{Took(12 * time.Second), "12 s"},

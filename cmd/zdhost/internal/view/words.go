@@ -39,9 +39,11 @@ func Age(d time.Duration) string {
 	return fmt.Sprintf("%dd%dh", days, hours)
 }
 
-// Took is a duration of a change: 0.25 s, 3.2 s, 12 s, 2m10s.
+// Took is a duration of a change: 1.3 ms, 0.25 s, 3.2 s, 12 s, 2m10s.
 func Took(d time.Duration) string {
 	switch {
+	case d < 100*time.Millisecond:
+		return fmt.Sprintf("%.1f ms", d.Seconds()*1000)
 	case d < time.Second:
 		return fmt.Sprintf("%.2f s", d.Seconds())
 	case d < 10*time.Second:

@@ -1,0 +1,111 @@
+package promises
+
+import (
+	"testing"
+	"time"
+
+	"github.com/zdhost/zdhost/bench/load"
+)
+
+// socketWays are how a service can get its sockets.
+var socketWays = []string{"inherit", "adopt"}
+
+// TestRow2_KeptConnections: the connections of a zdapp server survive upgrades: nothing fails, nothing is executed
+// twice, and no client has to open a second connection.
+func TestRow2_KeptConnections(t *testing.T) {
+	for _, sockets := range socketWays {
+		for _, think := range []time.Duration{2 * time.Millisecond, 300 * time.Millisecond} {
+			t.Run(sockets+" think "+think.String(), func(t *testing.T) {
+				h, o := shop(t, sockets)
+				c := load.NewChecker(h.executions())
+				n := sized().kept
+				clients := h.flow(load.Options{Address: o.address, Mode: load.Kept, Clients: n, Think: think, Checker: c})
+				h.upgrades(web, sized().rolls, o.release)
+				clients.more(h.ground, 2*n)
+				r := clients.end()
+				wantNoneFailed(t, r)
+				wantAnsweredBy(t, r, "v1", "v2")
+				wantKept(t, r, n)
+				wantExecutions(t, c)
+			})
+		}
+	}
+}
+
+// TestRow2_IdleUnderShorterTimeout: a successor that allows 1 s for a request's header does not count the silence of
+// connections that were idle before they came.
+func TestRow2_IdleUnderShorterTimeout(t *testing.T) {
+	for _, sockets := range socketWays {
+		t.Run(sockets, func(t *testing.T) {
+			h, o := shop(t, sockets)
+			c := load.NewChecker(h.executions())
+			n := sized().kept
+			clients := h.idlers(load.Options{Address: o.address, Mode: load.Idle, Clients: n, Hold: 3 * time.Second, Checker: c})
+			h.mustUpgrade(web, append(o.release("v2"), "-read-header-timeout", "1s"), noBake())
+			clients.more(h.ground, 2*n)
+			r := clients.end()
+			wantNoneFailed(t, r)
+			wantAnsweredBy(t, r, "v1", "v2")
+			wantKept(t, r, n)
+			wantExecutions(t, c)
+		})
+	}
+}
+
+// TestRow2_Pipelined: of two requests in one packet, none is forgotten and none is executed twice.
+func TestRow2_Pipelined(t *testing.T) {
+	for _, sockets := range socketWays {
+		t.Run(sockets, func(t *testing.T) {
+			h, o := shop(t, sockets)
+			c := load.NewChecker(h.executions())
+			n := sized().kept
+			clients := h.flow(load.Options{Address: o.address, Mode: load.Pipelined, Clients: n, Think: 2 * time.Millisecond, Checker: c})
+			h.upgrades(web, sized().rolls, o.release)
+			clients.more(h.ground, 4*n)
+			r := clients.end()
+			wantNoneFailed(t, r)
+			wantAnsweredBy(t, r, "v1", "v2")
+			wantKept(t, r, n)
+			wantExecutions(t, c)
+		})
+	}
+}
+
+// TestRow2_HalfRequests: a request of which half is there when the upgrade begins is answered.
+func TestRow2_HalfRequests(t *testing.T) {
+	for _, sockets := range socketWays {
+		t.Run(sockets, func(t *testing.T) {
+			h, o := shop(t, sockets)
+			clients := h.flow(load.Options{Address: o.address, Mode: load.HalfRequest, Clients: sized().kept, Hold: 400 * time.Millisecond})
+			h.upgrades(web, sized().rolls, o.release)
+			clients.more(h.ground, 2*sized().kept)
+			r := clients.end()
+			wantNoneFailed(t, r)
+			wantAnsweredBy(t, r, "v1", "v2")
+		})
+	}
+}
+
+// shop is a host with the zdapp server.
+func shop(t *testing.T, sockets string) (*host, *offer) {
+	t.Helper()
+	g := newGround(t, nil)
+	o := g.offers("shop", freeAddress(t))
+	return g.configured(configuration{address: o.address, sockets: sockets, command: o.release("v1")}.String()), o
+}
+
+// idlers begins load and returns when every client has had an answer and waits.
+func (g *ground) idlers(o load.Options) *traffic {
+	g.t.Helper()
+	tr := drive(g.t, o)
+	tr.more(g, o.Clients)
+	return tr
+}
+
+// wantKept fails unless every client went through the run with the connection that it had opened first.
+func wantKept(t *testing.T, r load.Result, clients int) {
+	t.Helper()
+	if r.Opened != clients || r.ClosedByServer != 0 {
+		t.Errorf("%d clients opened %d connections, %d were closed by the server (%d announced)", clients, r.Opened, r.ClosedByServer, r.Announced)
+	}
+}
