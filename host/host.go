@@ -62,6 +62,7 @@ type Host struct {
 	refused  *refusal // of the host's own configuration
 	revision uint64   // of the configuration, counted from this host's start
 
+	syncing  bool // an fsync of the journal is due
 	stopping bool
 	urgent   bool
 	code     int

@@ -91,8 +91,31 @@ func (h *Host) write(typ uint16, trace string, body any, actor string) error {
 	if id, err := hex.DecodeString(trace); err == nil && len(id) == len(r.Trace) {
 		r.Trace = [16]byte(id)
 	}
-	_, err = h.journal.Append(r)
+	if _, err = h.journal.Append(r); err == nil {
+		h.syncSoon()
+	}
 	return err
+}
+
+// syncPause gathers what is written in a burst into one fsync.
+const syncPause = 20 * time.Millisecond
+
+// syncSoon has what was written on disk before long; what must be there before
+// an effect is waited for by perform.
+func (h *Host) syncSoon() {
+	if h.syncing {
+		return
+	}
+	h.syncing = true
+	time.AfterFunc(syncPause, func() {
+		err := h.journal.Sync()
+		h.post(func() {
+			h.syncing = false
+			if err != nil {
+				h.log.Error("cannot sync the journal", "error", err)
+			}
+		})
+	})
 }
 
 // memory is the fold over the journal: what a host has to know of the time

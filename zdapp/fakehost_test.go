@@ -23,7 +23,8 @@ type fakeHost struct {
 	dir     string
 	lane    int // raw: an os.File could switch it to blocking
 	address string
-	log     string // what the programs executed
+	log     string   // what the programs executed
+	sibling *process // whose inbox the next programs share
 	started int
 }
 
@@ -72,7 +73,6 @@ type process struct {
 	lane   int
 
 	send, receive int // the ends of its inbox
-	sentInbox     bool
 
 	mu       sync.Mutex
 	listener *workload.Listener
@@ -81,7 +81,7 @@ type process struct {
 	hellos   chan workload.Message
 }
 
-// start starts a program; wire says whether it inherits the lane or has to ask for it.
+// start starts a program; inherit says whether it inherits the lane or has to ask for it.
 func (h *fakeHost) start(inherit bool, env ...string) *process {
 	h.t.Helper()
 	h.started++
@@ -90,7 +90,13 @@ func (h *fakeHost) start(inherit bool, env ...string) *process {
 		exited: make(chan error, 1), said: make(chan workload.Message, 4096), hellos: make(chan workload.Message, 16),
 	}
 	var err error
-	if p.send, p.receive, err = workload.Pair(); err != nil {
+	if s := h.sibling; s != nil {
+		p.send, _ = unix.FcntlInt(uintptr(s.send), unix.F_DUPFD_CLOEXEC, 0)
+		p.receive, err = unix.FcntlInt(uintptr(s.receive), unix.F_DUPFD_CLOEXEC, 0)
+	} else {
+		p.send, p.receive, err = workload.Pair()
+	}
+	if err != nil {
 		h.t.Fatal(err)
 	}
 	p.listen()

@@ -312,13 +312,92 @@ func TestFullInboxKeepsConnectionsHere(t *testing.T) {
 		t.Errorf("moved %d, kept %d", m.Moved, m.Kept)
 	}
 	t.Logf("moved %d, kept %d", m.Moved, m.Kept)
-	q.signal(syscall.SIGCONT)
+	type result struct {
+		pid int
+		err error
+	}
+	results := make(chan result, many)
 	for _, c := range clients {
-		c.mustPost(t, nil)
+		go func() {
+			pid, err := c.post()
+			results <- result{pid, err}
+		}()
+	}
+	for i := range many {
+		if i == m.Kept {
+			q.signal(syscall.SIGCONT) // all that p kept are answered, and nobody else
+		}
+		by := q
+		if i < m.Kept {
+			by = p
+		}
+		if r := <-results; r.err != nil || r.pid != by.pid() {
+			t.Fatalf("answer %d of %d: by %d, %v", i, many, r.pid, r.err)
+		}
 	}
 	p.quiesce(q, 2)
 	for _, c := range clients {
 		c.postUntil(t, q)
+	}
+}
+
+func TestQuiescedProgramTakesNothing(t *testing.T) {
+	t.Parallel()
+	h := newFakeHost(t)
+	p := h.ready()
+	p.tell(workload.Message{Type: workload.TypeQuiesce, Epoch: 1})
+	p.await(workload.TypeQuiesced)
+	q := h.ready()
+	for i := range 50 {
+		dial(t, h.address, fmt.Sprintf("c%d", i)).mustPost(t, q)
+	}
+	q.tell(workload.Message{Type: workload.TypeQuiesce, Epoch: 1})
+	q.await(workload.TypeQuiesced)
+	waiting := dial(t, h.address, "waiting") // in the queue
+	p.resume(2)
+	waiting.mustPost(t, p)
+}
+
+func TestQuiesceTakesWhatIsInTheInbox(t *testing.T) {
+	t.Parallel()
+	h := newFakeHost(t)
+	p := h.ready()
+	c := dial(t, h.address, "c")
+	c.mustPost(t, p)
+	q, r := h.ready(), h.ready()
+	q.quiesce(r, 1)
+	if m := p.quiesce(q, 1); m.Moved != 1 { // into an inbox that nobody reads
+		t.Fatalf("moved %d", m.Moved)
+	}
+	if m := q.quiesce(r, 2); m.Moved != 1 || m.MovedIn != 1 {
+		t.Errorf("moved %d, %d in", m.Moved, m.MovedIn)
+	}
+	c.mustPost(t, r)
+}
+
+func TestSiblingsShareAnInbox(t *testing.T) {
+	t.Parallel()
+	h := newFakeHost(t)
+	p := h.ready()
+	var clients []*client
+	for i := range 40 {
+		clients = append(clients, dial(t, h.address, fmt.Sprintf("c%d", i)))
+		clients[i].mustPost(t, p)
+	}
+	q1 := h.ready()
+	h.sibling = q1
+	q2 := h.ready()
+	if last := p.drain(q1, 1); last.MovedOut != 40 || last.Told != 0 {
+		t.Errorf("%+v", last.Stats)
+	}
+	for _, c := range clients {
+		c.mustPost(t, nil)
+	}
+	if last := q1.drain(q2, 1); last.Told != 0 || last.Cut != 0 { // through the inbox that was its own, too
+		t.Errorf("%+v", last.Stats)
+	}
+	for _, c := range clients {
+		c.mustPost(t, q2)
 	}
 }
 

@@ -33,6 +33,7 @@ func TestStillness(t *testing.T) {
 		{"idle, the next request has begun", []func(*stillness){fresh, bytes("GET"), active, idle, deadline, bytes("P")}, buffer - 1, false, false},
 		{"idle, a line of the next request was there", []func(*stillness){fresh, bytes("GET"), active, idle, deadline, deadline}, buffer, false, true},
 		{"idle, lines of the next request", []func(*stillness){fresh, bytes("GET"), active, idle, deadline, bytes("POST\r\n"), deadline}, buffer, false, false},
+		{"idle, the next request has begun, another buffer", []func(*stillness){fresh, bytes("GET"), active, idle, deadline, bytes("P")}, buffer, false, false},
 		{"idle, no deadline set yet", []func(*stillness){fresh, bytes("GET"), active, idle}, buffer, false, true},
 		{"idle again", []func(*stillness){fresh, bytes("GET"), active, idle, deadline, bytes("GET"), deadline, active, idle, deadline}, buffer, true, true},
 		{"idle, one byte asked for", []func(*stillness){fresh, bytes("GET"), active, idle, deadline}, 1, false, true},

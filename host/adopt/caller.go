@@ -101,7 +101,7 @@ func (c caller) text(addr uint64) (string, error) {
 // matches no listener.
 func (c caller) path(p string, dirfd int) string {
 	if !filepath.IsAbs(p) {
-		link := fmt.Sprintf("/proc/%d/cwd", c.pid)
+		link := fmt.Sprintf("/proc/%d/cwd", c.tid)
 		if dirfd != unix.AT_FDCWD {
 			link = fmt.Sprintf("/proc/%d/fd/%d", c.tid, dirfd)
 		}
@@ -111,17 +111,22 @@ func (c caller) path(p string, dirfd int) string {
 		}
 		p = filepath.Join(base, p)
 	}
-	return canonical(p)
+	return Canonical(p)
 }
 
-// canonical resolves the links of the directory, not of the last element, which
-// may not exist.
-func canonical(p string) string {
+// Canonical resolves the links of the path's directory, not of its last element,
+// which may not exist. Paths that a Book sees are in this form.
+func Canonical(p string) string {
 	p = filepath.Clean(p)
 	if dir, err := filepath.EvalSymlinks(filepath.Dir(p)); err == nil {
 		return filepath.Join(dir, filepath.Base(p))
 	}
 	return p
+}
+
+// sameFamily reports whether an address is of the socket's own family.
+func sameFamily(family int, raw []byte) bool {
+	return int(binary.NativeEndian.Uint16(raw)) == family
 }
 
 // parseSockaddr reads the address of a bind. The zero value and no error stand

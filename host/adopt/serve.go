@@ -43,6 +43,9 @@ type session struct {
 func (s session) bind() error {
 	target := int(int32(s.n.Arg[0]))
 	sock, err := s.c.socket(target)
+	if errors.Is(err, unix.EBADF) {
+		return Continue(s.fd, s.n.ID) // the kernel will tell the program
+	}
 	if err != nil {
 		return s.pass("bind", err)
 	}
@@ -93,6 +96,9 @@ func (s session) asked(sock int) (Bind, bool, error) {
 	b.Addr, b.Path, err = parseSockaddr(raw, func(p string) string { return s.c.path(p, unix.AT_FDCWD) })
 	if err != nil {
 		return b, false, nil //nolint:nilerr // as above
+	}
+	if !sameFamily(b.Family, raw) {
+		return b, false, nil // as above
 	}
 	if b.Family == unix.AF_INET6 {
 		only, _ := unix.GetsockoptInt(sock, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY)
@@ -181,6 +187,9 @@ func (s session) lane() (Lane, bool, error) {
 	}
 	defer unix.Close(sock)
 	lane, ok := s.book.Find(cookie(sock))
+	if ok && !Valid(s.fd, s.n.ID) { // the number may be another process's by now
+		return Lane{}, false, ErrGone
+	}
 	return lane, ok, nil
 }
 

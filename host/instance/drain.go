@@ -74,7 +74,7 @@ const (
 // inbox for connections that can be moved, -1 for none; the instance owns it. A
 // second call counts only with more haste.
 func (i *Instance) Drain(successor int, haste Haste) {
-	i.post(func(l *life) { l.beginDrain(successor, haste) })
+	i.mail.put(func(l *life) { l.beginDrain(successor, haste) })
 	select {
 	case <-i.done:
 		closeFD(successor)

@@ -104,13 +104,14 @@ type Instance struct {
 	spec  Spec
 	world World
 	log   *slog.Logger
-	in    chan func(*life)
+	in    chan func(*life) // from the program: it waits while the instance is busy
+	mail  mailbox          // from the host, which never waits
 	done  chan struct{}
 }
 
 // New describes an instance; Run lives it.
 func New(spec Spec, world World, log *slog.Logger) *Instance {
-	return &Instance{spec: spec, world: world, log: log, in: make(chan func(*life), 256), done: make(chan struct{})}
+	return &Instance{spec: spec, world: world, log: log, in: make(chan func(*life), 16), mail: newMailbox(), done: make(chan struct{})}
 }
 
 // life is the state that the goroutine of Run owns.
@@ -176,6 +177,10 @@ func (i *Instance) Run(ctx context.Context, ch Channels) {
 		select {
 		case f := <-i.in:
 			f(l)
+		case <-i.mail.wake:
+			for _, f := range i.mail.take() {
+				f(l)
+			}
 		case <-l.readyTimer.C:
 			l.startTimedOut()
 		case <-l.checkTimer.C:
@@ -198,7 +203,8 @@ func (i *Instance) Run(ctx context.Context, ch Channels) {
 // Done is closed when Run has returned.
 func (i *Instance) Done() <-chan struct{} { return i.done }
 
-func (i *Instance) post(f func(*life)) {
+// hear takes what the program's side has to say.
+func (i *Instance) hear(f func(*life)) {
 	select {
 	case i.in <- f:
 	case <-i.done:
@@ -207,7 +213,7 @@ func (i *Instance) post(f func(*life)) {
 
 // Listens says that the program called listen on a port.
 func (i *Instance) Listens(port, address string) {
-	i.post(func(l *life) {
+	i.mail.put(func(l *life) {
 		l.ready.listens(port, address)
 		l.consider()
 	})
@@ -215,12 +221,12 @@ func (i *Instance) Listens(port, address string) {
 
 // Refused says that a bind of the program was refused.
 func (i *Instance) Refused(asked, listener, reason string) {
-	i.post(func(l *life) { l.ready.refused(asked, listener, reason) })
+	i.mail.put(func(l *life) { l.ready.refused(asked, listener, reason) })
 }
 
 // Ended says how the process ended.
 func (i *Instance) Ended(text string) {
-	i.post(func(l *life) { l.exit = &Exit{Text: text} })
+	i.mail.put(func(l *life) { l.exit = &Exit{Text: text} })
 }
 
 func stopped() *time.Timer {

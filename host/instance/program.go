@@ -64,7 +64,7 @@ func (l *life) listenWorkload(fd int) {
 }
 
 func (l *life) receive(c *workload.Conn) {
-	defer l.post(func(l *life) {
+	defer l.hear(func(l *life) {
 		if l.program != nil && l.program.conn == c {
 			l.program.conn = nil
 		}
@@ -80,7 +80,7 @@ func (l *life) receive(c *workload.Conn) {
 		if err != nil {
 			return
 		}
-		l.post(func(l *life) { l.heard(c, m) })
+		l.hear(func(l *life) { l.heard(c, m) })
 	}
 }
 
@@ -160,7 +160,7 @@ func (l *life) giveLanes(c *workload.Conn) {
 // what it can into successor, an inbox's send end that the instance owns. Others
 // go on: their connections stay theirs.
 func (i *Instance) Quiesce(successor int) {
-	i.post(func(l *life) {
+	i.mail.put(func(l *life) {
 		if l.program.attached() && l.drain == nil && l.state == Ready {
 			l.program.tell(workload.Message{Type: workload.TypeQuiesce, Successor: successor >= 0}, successor)
 		}
@@ -170,7 +170,7 @@ func (i *Instance) Quiesce(successor int) {
 
 // Resume takes a Quiesce back.
 func (i *Instance) Resume() {
-	i.post(func(l *life) {
+	i.mail.put(func(l *life) {
 		if l.program.attached() && l.drain == nil {
 			l.program.tell(workload.Message{Type: workload.TypeResume}, -1)
 		}
@@ -198,7 +198,7 @@ func (l *life) listenNotify(fd int) {
 				return
 			}
 			note := ParseNotification(buf[:n])
-			l.post(func(l *life) { l.notified(note) })
+			l.hear(func(l *life) { l.notified(note) })
 		}
 	}()
 }

@@ -59,7 +59,7 @@ func closeness(a Address, asked adopt.Bind) int {
 		return 0
 	}
 	if asked.Path != "" {
-		return btoi(a.Path == asked.Path)
+		return btoi(adopt.Canonical(a.Path) == asked.Path)
 	}
 	if a.Port != asked.Addr.Port() {
 		return 0
@@ -123,9 +123,14 @@ func (b book) Find(cookie uint64) (adopt.Lane, bool) {
 
 // Given implements adopt.Book.
 func (b book) Given(_ int, lane adopt.Lane, asked adopt.Bind) {
-	if h := b.k.store.byName[lane.Name]; h != nil {
-		h.holders[b.c.spec.ID] = struct{}{}
+	h := b.k.store.byName[lane.Name]
+	if h == nil {
+		return
 	}
+	if _, again := h.holders[b.c.spec.ID]; again {
+		return
+	}
+	h.holders[b.c.spec.ID] = struct{}{}
 	b.k.tell(Event{Kind: EventGiven, Child: b.c.spec.ID, Descriptor: lane.Name, Asked: askedText(asked)}, -1)
 	if asked.Type == unix.SOCK_DGRAM {
 		b.listens(lane.Name)
@@ -151,6 +156,9 @@ func (b book) Listening(_ int, lane adopt.Lane, _ int) unix.Errno {
 const backlog = 4096
 
 func (b book) listens(name string) {
+	if b.c.listening[name] {
+		return
+	}
 	b.c.listening[name] = true
 	b.k.tell(Event{Kind: EventListening, Child: b.c.spec.ID, Descriptor: name}, -1)
 }
@@ -158,7 +166,7 @@ func (b book) listens(name string) {
 // KeepsPath implements adopt.Book.
 func (b book) KeepsPath(path string) bool {
 	for _, r := range b.c.spec.Rules {
-		if r.Address.Network == "unix" && r.Address.Path == path {
+		if r.Address.Network == "unix" && adopt.Canonical(r.Address.Path) == path {
 			return true
 		}
 	}

@@ -28,8 +28,10 @@ type Client struct {
 	next    uint64
 	waiting map[uint64]chan message
 	err     error
+	pending []Event
 
-	sending sync.Mutex // guards the link's sending half: one message at a time
+	more    chan struct{} // some event is pending; closed at the end
+	sending sync.Mutex    // guards the link's sending half: one message at a time
 }
 
 // NewClient takes over the link's descriptor.
@@ -38,11 +40,12 @@ func NewClient(fd int) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{link: l, events: make(chan Event, 1024), waiting: map[uint64]chan message{}}, nil
+	return &Client{link: l, events: make(chan Event, 64), more: make(chan struct{}, 1), waiting: map[uint64]chan message{}}, nil
 }
 
 // Run receives until the link is cut, and returns why.
 func (c *Client) Run() error {
+	go c.pump()
 	for {
 		m, err := c.link.receive()
 		if err != nil {
@@ -80,7 +83,28 @@ func (c *Client) event(m message) {
 	} else {
 		seqpacket.CloseAll(m.fds)
 	}
-	c.events <- e
+	c.mu.Lock()
+	c.pending = append(c.pending, e)
+	c.mu.Unlock()
+	select {
+	case c.more <- struct{}{}:
+	default:
+	}
+}
+
+// pump hands events on in their order, so that replies never wait behind events
+// that nobody takes yet.
+func (c *Client) pump() {
+	defer close(c.events)
+	for range c.more {
+		c.mu.Lock()
+		batch := c.pending
+		c.pending = nil
+		c.mu.Unlock()
+		for _, e := range batch {
+			c.events <- e
+		}
+	}
 }
 
 func (c *Client) fail(err error) {
@@ -92,7 +116,7 @@ func (c *Client) fail(err error) {
 	for _, reply := range waiting {
 		close(reply)
 	}
-	close(c.events)
+	close(c.more)
 }
 
 // Close cuts the link.

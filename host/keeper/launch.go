@@ -43,11 +43,13 @@ func Launch() int {
 		fmt.Fprintln(os.Stderr, "zdhost: the launcher is started by the keeper only")
 		return 2
 	}
-	_ = unix.Close(launchTalk)
+	// The number stays taken until the runtime's poller has its own descriptors:
+	// the lanes go to the numbers from here on, and must not meet them.
 	conn, err := seqpacket.New(talk)
 	if err != nil {
 		return 2
 	}
+	_ = unix.Close(launchTalk)
 	failed := launch(conn)
 	report, _ := json.Marshal(launchReport{Failed: failed})
 	_ = conn.Send(report, nil)
@@ -163,6 +165,9 @@ func become(u User) error {
 // activation passes them (sd_listen_fds(3)).
 func inherit(spec Spawn) ([]string, error) {
 	n := len(spec.Rules)
+	if n > highest-launchLanes {
+		return nil, fmt.Errorf("%d sockets are more than can be inherited", n)
+	}
 	up := make([]int, n)
 	for i := range n {
 		fd, err := unix.FcntlInt(uintptr(launchLanes+i), unix.F_DUPFD_CLOEXEC, highest)

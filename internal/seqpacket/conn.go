@@ -58,8 +58,11 @@ func Pair() (a, b int, err error) {
 }
 
 // Send sends one message with its descriptors, waiting for room as long as the
-// write deadline allows. The caller keeps its descriptors.
+// write deadline allows. The caller keeps its descriptors. b must not be empty.
 func (c *Conn) Send(b []byte, fds []int) error {
+	if len(b) == 0 {
+		return errors.New("cannot send an empty message: it would read as the end")
+	}
 	if len(b) > MaxMessage || len(fds) > MaxDescriptors {
 		return fmt.Errorf("cannot send %d bytes with %d descriptors: over the limit", len(b), len(fds))
 	}

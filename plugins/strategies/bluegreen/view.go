@@ -47,8 +47,12 @@ func (v view) part() pluginapi.Decision {
 	return d
 }
 
-// decide is the decision that gives the candidate w and the old generation the rest.
+// decide is the decision that gives the candidate w and the old generation the
+// rest, in that step or in the current one, whichever is later.
 func (v view) decide(step string, phase pluginapi.Phase, w pluginapi.Weight, verdict pluginapi.DecisionVerdict, reason string) pluginapi.Decision {
+	if v.Plan.Index(v.Step) > v.Plan.Index(step) {
+		step = v.Step
+	}
 	rest := pluginapi.FullWeight - w
 	if !v.Request.Weighted {
 		w, rest = pluginapi.NoWeight, pluginapi.NoWeight
