@@ -33,6 +33,7 @@ func (h *Host) serveControl(ctx context.Context) (stop func(), err error) {
 		return nil, err
 	}
 	server := control.NewServer(backend{h}, control.ServerOptions{GID: gid, Log: h.log})
+	h.route(server)
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {

@@ -26,7 +26,7 @@ func longExchange(t *testing.T, server string, long load.Options) {
 	o := g.offers(server, freeAddress(t))
 	h := g.configured(configuration{address: o.address, command: o.release("v1")}.String())
 	before := h.sequel(o.address, long)
-	h.mustUpgrade(web, o.release("v2"), noBake())
+	h.mustUpgrade(web, o.release("v2"), atOnce())
 	after := h.sequel(o.address, long)
 
 	fresh := run(t, load.Options{Address: o.address, Mode: load.NewConn, Clients: 2, Exchanges: 20})

@@ -18,6 +18,9 @@ type settings map[string]string
 // noBake commits as soon as the weight is shifted.
 func noBake() settings { return settings{"bake": "0s"} }
 
+// atOnce also drains the old generation as soon as the new one has the weight.
+func atOnce() settings { return settings{"bake": "0s", "warm": "0s"} }
+
 // upgrade rolls a service out to a command and returns how that ended.
 func (h *host) upgrade(service string, command []string, set settings) control.Outcome {
 	h.t.Helper()
@@ -45,13 +48,17 @@ func (h *host) mustUpgrade(service string, command []string, set settings) contr
 }
 
 // upgrades goes back and forth between releases v1 and v2, n times. Each begins 250 ms after the one before began, or
-// when that has committed, whichever is later.
+// when that has committed, whichever is later. Every other one keeps the old generation warm until the next.
 func (h *host) upgrades(service string, n int, release func(name string) []string) {
 	h.t.Helper()
 	pace := time.NewTicker(betweenUpgrades)
 	defer pace.Stop()
 	for i := range n {
-		h.mustUpgrade(service, release([]string{"v2", "v1"}[i%2]), noBake())
+		name, set := "v2", noBake()
+		if i%2 == 1 {
+			name, set = "v1", atOnce()
+		}
+		h.mustUpgrade(service, release(name), set)
 		<-pace.C
 	}
 }
@@ -66,4 +73,9 @@ func wantEnded(t *testing.T, o control.Outcome, want string) {
 // newConnections is one connection a request, with little pauses that leave the processors to those who start.
 func newConnections(address string) load.Options {
 	return load.Options{Address: address, Mode: load.NewConn, Clients: sized().clients, Think: 2 * time.Millisecond, Timeout: 20 * time.Second}
+}
+
+// newConnectionsOnce is a few of them.
+func newConnectionsOnce(address string) load.Options {
+	return load.Options{Address: address, Mode: load.NewConn, Clients: 2, Exchanges: 20, Timeout: 20 * time.Second}
 }

@@ -219,11 +219,7 @@ func (w *walk) waits() {
 		}
 		return
 	}
-	who, until := s.WaitsFor()
-	person := who == "an operator" || who == "an approval" || who == "a permit"
-	if who == "" || until.IsZero() && !person {
-		w.t.Fatalf("%s waits for %q until %v", s.Name, who, until)
-	}
+	checkWait(w.t, s)
 	armed := false
 	for _, timer := range w.d.timers {
 		armed = armed || timer.Kind == s.Wait.Kind && timer.Key.Attempt == s.Wait.Attempt && timer.At.Equal(s.Wait.At)

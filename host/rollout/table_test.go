@@ -13,13 +13,12 @@ import (
 )
 
 // explore steps, from the new state on, every fact that facts offers in every
-// state that differs in shape from those before.
-func explore(visit func(s State, f Fact, next State, effects []Effect, err error)) {
+// state that differs in shape from those before. It returns those states.
+func explore(visit func(s State, f Fact, next State, effects []Effect, err error)) []State {
 	seen := map[string]bool{}
-	queue := []State{{Name: StateNew}}
-	for len(queue) > 0 {
-		s := queue[0]
-		queue = queue[1:]
+	states := []State{{Name: StateNew}}
+	for i := 0; i < len(states); i++ {
+		s := states[i]
 		at := epoch
 		for _, timer := range []Timer{s.Wait, s.Limits.Step.Timer} {
 			if timer.Armed() && timer.At.Before(epoch.Add(time.Hour)) {
@@ -29,12 +28,16 @@ func explore(visit func(s State, f Fact, next State, effects []Effect, err error
 		for _, f := range facts(s) {
 			next, effects, err := Step(s, Event{At: at, Fact: f})
 			visit(s, f, next, effects, err)
-			if key := shape(next); err == nil && !seen[key] {
+			if err != nil || len(effects) == 0 && next.Name == s.Name && next.Paused == s.Paused && next.To.Ready == s.To.Ready {
+				continue
+			}
+			if key := shape(next); !seen[key] {
 				seen[key] = true
-				queue = append(queue, next)
+				states = append(states, next)
 			}
 		}
 	}
+	return states
 }
 
 // shape is what makes one state differ from another in what can happen next.
@@ -157,7 +160,8 @@ func decision(s State, verdict pluginapi.DecisionVerdict, step string, w plugina
 }
 
 // TestEveryPair steps every kind of fact in every state, and compares with the
-// table: nothing else happens, and all that it lists can happen.
+// table: nothing else happens, and all that it lists can happen. Every state
+// that comes up is then looked at by itself.
 func TestEveryPair(t *testing.T) {
 	type arrow struct {
 		from StateName
@@ -165,9 +169,8 @@ func TestEveryPair(t *testing.T) {
 		to   StateName
 	}
 	reached := map[arrow]bool{}
-	explore(func(s State, f Fact, next State, effects []Effect, err error) {
-		checkPair(t, s, f, next, effects, err)
-		if err == nil && !reflect.DeepEqual(s, next) {
+	states := explore(func(s State, f Fact, next State, effects []Effect, err error) {
+		if checkPair(t, s, f, next, effects, err) && err == nil {
 			reached[arrow{s.Name, f.Name(), next.Name}] = true
 		}
 	})
@@ -180,10 +183,27 @@ func TestEveryPair(t *testing.T) {
 			}
 		}
 	}
+	if len(states) < 1000 {
+		t.Errorf("only %d states came up", len(states))
+	}
+	for _, s := range states[1:] {
+		checkStale(t, s)
+		if !s.Name.Ended() {
+			checkWait(t, s)
+			abortEnds(t, s)
+		}
+	}
 }
 
-func checkPair(t *testing.T, s State, f Fact, next State, effects []Effect, err error) {
+// checkPair checks one step against the table, and reports whether it changed
+// anything.
+func checkPair(t *testing.T, s State, f Fact, next State, effects []Effect, err error) bool {
 	t.Helper()
+	for _, e := range effects {
+		if a, ok := e.(ApplyWeights); ok && sum(a.Weights) != pluginapi.FullWeight {
+			t.Errorf("%s in %s leads to weights %v", f.Name(), s.Name, a.Weights)
+		}
+	}
 	changed := len(effects) > 0 || !reflect.DeepEqual(s, next)
 	var unexpected *UnexpectedError
 	var step *StepError
@@ -200,29 +220,80 @@ func checkPair(t *testing.T, s State, f Fact, next State, effects []Effect, err 
 	case changed && !slices.Contains(Targets(s.Name, f.Name()), next.Name):
 		t.Errorf("%s in %s leads to %s, which the table lacks", f.Name(), s.Name, next.Name)
 	}
+	return changed
 }
 
-// TestStale: what answers an older question is dropped, in every state.
-func TestStale(t *testing.T) {
-	done := map[string]bool{}
-	explore(func(_ State, _ Fact, s State, _ []Effect, err error) {
-		if err != nil || s.Name == StateNew || done[shape(s)] {
-			return
+// checkStale: what answers an older question, or is about something else, is
+// dropped.
+func checkStale(t *testing.T, s State) {
+	t.Helper()
+	old := s.Attempt - 1
+	for _, f := range []Fact{
+		GateAnswered{Attempt: old, Verdict: VerdictDeny}, GateFailed{Attempt: old}, HookEnded{Attempt: old},
+		Planned{Attempt: old}, Decided{Decision: pluginapi.Decision{Revision: uint64(old)}},
+		StrategyFailed{Attempt: old}, WeightApplied{Attempt: old}, WeightFailed{Attempt: old},
+		TimerFired{Kind: s.Wait.Kind, Attempt: s.Wait.Attempt - 1}, TimerFired{Kind: TimerHold, Attempt: -1},
+		GuardTripped{Generation: s.To.Number + 1}, GuardTripped{Generation: s.From.Number},
+		CandidateFailed{Generation: 99}, CandidateReady{Generation: 99},
+	} {
+		next, effects, err := Step(s, Event{At: epoch, Fact: f})
+		if err != nil || len(effects) > 0 || !reflect.DeepEqual(next, s) {
+			t.Fatalf("stale %+v in %s: %s, %v", f, s.Name, effectsText(effects), err)
 		}
-		done[shape(s)] = true
-		old := s.Attempt - 1
-		for _, f := range []Fact{
-			GateAnswered{Attempt: old, Verdict: VerdictDeny}, GateFailed{Attempt: old}, HookEnded{Attempt: old},
-			Planned{Attempt: old}, Decided{Decision: pluginapi.Decision{Revision: uint64(old)}},
-			StrategyFailed{Attempt: old}, WeightApplied{Attempt: old}, WeightFailed{Attempt: old},
-			TimerFired{Kind: s.Wait.Kind, Attempt: s.Wait.Attempt - 1}, TimerFired{Kind: TimerHold, Attempt: -1},
-			GuardTripped{Generation: s.To.Number + 1}, GuardTripped{Generation: s.From.Number},
-			CandidateFailed{Generation: 99}, CandidateReady{Generation: 99},
-		} {
-			next, effects, err := Step(s, Event{At: epoch, Fact: f})
-			if err != nil || len(effects) > 0 || !reflect.DeepEqual(next, s) {
-				t.Fatalf("stale %+v in %s: %s, %v", f, s.Name, effectsText(effects), err)
-			}
+	}
+}
+
+// checkWait: something with a deadline, or someone with a name, ends the wait.
+func checkWait(t tb, s State) {
+	t.Helper()
+	who, until := s.WaitsFor()
+	person := who == "an operator" || who == "an approval" || who == "a permit"
+	if who == "" || until.IsZero() && !person {
+		t.Fatalf("%s waits for %q until %v", s.Name, who, until)
+	}
+}
+
+// abortEnds: an abort leads to an end with no help but the answers to its own
+// effects.
+func abortEnds(t *testing.T, s State) {
+	t.Helper()
+	was := s.Name
+	s, effects, err := Step(s, Event{At: epoch, Fact: OperatorAborted{Actor: alice}})
+	if err != nil {
+		t.Fatalf("%s can't be aborted: %v", was, err)
+	}
+	for n := 0; !s.Name.Ended(); n++ {
+		if s.Name != StateReturning || n > 3 {
+			t.Fatalf("aborted while %s, and %s", was, s.Name)
 		}
-	})
+		var f Fact = WeightApplied{Attempt: s.Attempt}
+		if s.Wait.Kind == TimerRetry {
+			f = TimerFired{Kind: TimerRetry, Attempt: s.Wait.Attempt}
+		}
+		if s, effects, err = Step(s, Event{At: s.Wait.At, Fact: f}); err != nil {
+			t.Fatalf("aborted while %s: %v", was, err)
+		}
+	}
+	if s.Request.Weighted && s.From.Number != 0 && s.To.Applied > 0 {
+		t.Errorf("aborted while %s, and the candidate keeps %s", was, s.To.Applied)
+	}
+	finishes, abandons := 0, 0
+	for _, e := range effects {
+		switch e.(type) {
+		case Finish:
+			finishes++
+		case Abandon:
+			abandons++
+		}
+	}
+	if finishes != 1 || (abandons == 1) != (s.To.Phase != "") {
+		t.Errorf("aborted while %s: %d Finish, %d Abandon", was, finishes, abandons)
+	}
+}
+
+func sum(weights map[uint64]pluginapi.Weight) (total pluginapi.Weight) {
+	for _, w := range weights {
+		total += w
+	}
+	return total
 }

@@ -56,8 +56,8 @@ type Message struct {
 
 	Epoch      uint64 `json:"epoch,omitempty"`       // numbers the host's asks; an answer repeats it
 	Successor  bool   `json:"successor,omitempty"`   // the descriptor is the send end of the successor's inbox
-	DeadlineMS int64  `json:"deadline_ms,omitempty"` // from now until what is left is cut
-	WindowMS   int64  `json:"window_ms,omitempty"`   // from now until idle connections that can't move are closed
+	DeadlineMS int64  `json:"deadline_ms,omitempty"` // from now until what is left is cut; 0: the program's own, negative: at once
+	WindowMS   int64  `json:"window_ms,omitempty"`   // from now until idle connections that can't move are closed; the same
 	Moved      int    `json:"moved,omitempty"`       // connections that this ask moved
 	Kept       int    `json:"kept,omitempty"`        // connections that are still here
 
