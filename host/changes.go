@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -99,7 +100,9 @@ func (b backend) payload(ctx context.Context, s *service, req control.UpgradeReq
 		return p, err
 	}
 	p.Configured = cfg
-	_, err = p.path()
+	if _, err = p.path(); errors.Is(err, errNotExecutable) {
+		err = nil
+	}
 	return p, err
 }
 

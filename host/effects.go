@@ -265,7 +265,7 @@ func (r *rolling) finish(e rollout.Finish) {
 		w.end(*s.last)
 	}
 	if s.serving == nil && !h.stopping {
-		s.startFailed(e.Reason)
+		s.startFailed(e.Reason, e.LogTail)
 	}
 	if committed && r.from == nil {
 		h.firstStart()

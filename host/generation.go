@@ -32,7 +32,9 @@ type generation struct {
 	failed   bool // it could not start: said once
 	inbox    inbox
 	restarts instance.Restarts
-	loop     bool // in a crash loop
+	loop     bool      // in a crash loop
+	lastEnd  string    // how the last instance that had to be replaced ended
+	retryAt  time.Time // when its replacement is due
 
 	leaving *leaving // once it drains
 	moves   *generation
@@ -161,15 +163,43 @@ func dup(fd int) int {
 // generation; they stay, ready to come back.
 func (g *generation) quiesce(to *generation) {
 	g.moves = to
-	for _, r := range g.running() {
-		r.inst.Quiesce(to.inbox.sendEnd())
+	g.svc.moveConnections()
+}
+
+// moveConnections asks the instances of quiesced generations to give their
+// connections away, as soon as somebody takes them: an instance of the successor
+// that can, and none that is itself still giving its own away.
+func (s *service) moveConnections() {
+	for _, g := range s.gens {
+		if g.moves == nil || !g.moves.takes() {
+			continue
+		}
+		for _, r := range g.running() {
+			if r.state == instance.Ready && r.moves && !r.asked {
+				r.asked = true
+				r.inst.Quiesce(g.moves.inbox.sendEnd())
+			}
+		}
 	}
+}
+
+// takes says that connections which are sent to the generation's inbox are read.
+func (g *generation) takes() bool {
+	some := false
+	for _, r := range g.running() {
+		if r.quiesced {
+			return false
+		}
+		some = some || r.moves && r.state == instance.Ready
+	}
+	return some
 }
 
 // resume takes a quiesce back.
 func (g *generation) resume() {
 	g.moves = nil
 	for _, r := range g.running() {
+		r.asked = false
 		r.inst.Resume()
 	}
 }
@@ -188,7 +218,6 @@ func (g *generation) fail(reason string, tail []string) {
 // crashed decides about an instance that ended unasked.
 func (g *generation) crashed(r *running, reason string) {
 	s := g.svc
-	s.crashes++
 	tail := s.h.tail(r.log, tailLines)
 	s.h.record(recordInstance, "", instanceRecord{Service: s.name, Instance: r.id, Number: r.number, Generation: g.number, What: "ended", Reason: reason})
 	s.h.log.Warn("instance ended unasked", "service", s.name, "instance", r.id, "generation", g.number, "how", reason)
@@ -204,7 +233,8 @@ func (g *generation) crashed(r *running, reason string) {
 		return
 	}
 	wait, loop := g.restarts.Exited(time.Now(), r.begun, s.restartPolicy())
-	g.loop = loop
+	s.crashes++
+	g.loop, g.lastEnd, g.retryAt = loop, reason, time.Now().Add(wait)
 	s.h.after(wait, func() {
 		if g.phase != pluginapi.PhaseGone && !s.h.stopping && len(g.running()) < g.want {
 			g.spawn(g.payload)

@@ -3,9 +3,12 @@ package host
 import (
 	"context"
 	"errors"
+	"maps"
+	"os"
 	"slices"
 	"time"
 
+	"github.com/zdhost/zdhost/host/inetdiag"
 	"github.com/zdhost/zdhost/host/instance"
 	"github.com/zdhost/zdhost/pluginapi"
 	"github.com/zdhost/zdhost/zdapp/workload"
@@ -22,7 +25,7 @@ type leaving struct {
 	working bool // a goroutine is looking at the queues
 	empty   bool // the queues were, while instances served them
 	sweeps  int
-	done    []func()
+	held    map[*lane]bool // by processes that are not ours
 }
 
 // maxSweeps is how often a sweeper is started for one generation.
@@ -76,7 +79,7 @@ func (r *running) drain(successor int, haste instance.Haste) {
 
 // successor is where connections that can be moved go.
 func (l *leaving) successor() int {
-	if s := l.g.svc.serving; s != nil && s != l.g && s.phase != pluginapi.PhaseGone {
+	if s := l.g.svc.serving; s != nil && s != l.g && s.phase != pluginapi.PhaseGone && s.takes() {
 		return s.inbox.sendEnd()
 	}
 	return -1
@@ -150,8 +153,9 @@ func (l *leaving) check() {
 			empty = drainLanes(ctx, lanes) == nil
 			cancel()
 		}
+		held := h.heldElsewhere(h.ctx, lanes)
 		h.post(func() {
-			l.working = false
+			l.working, l.held = false, held
 			l.checked(empty)
 		})
 	}()
@@ -188,10 +192,7 @@ func (l *leaving) finish() {
 	g.tally.lanes(g)
 	for _, lane := range g.lanes {
 		if lane.gen == g {
-			lane.gen = nil
-			if err := lane.ResetOptions(); err != nil {
-				h.log.Warn("cannot reset a lane", "lane", lane.name, "error", err)
-			}
+			lane.release(l.held[lane])
 		}
 	}
 	g.forwardInbox(s.serving)
@@ -203,11 +204,65 @@ func (l *leaving) finish() {
 	h.record(recordGeneration, "", generationRecord{Service: s.name, Number: g.number, What: "gone", Payload: g.payload, Reason: l.why})
 	h.log.Info("generation gone", "service", s.name, "generation", g.number, "report", g.tally.String())
 	h.settled(g)
-	for _, f := range l.done {
-		f()
-	}
 	h.stopStep()
 }
+
+// release ends a generation's hold on a lane. A shared one goes to another
+// generation that has it. Any other goes to the pool with the options of a new
+// socket, unless some process still holds it: what that accepts would be lost to
+// whoever gets the lane next.
+func (l *lane) release(held bool) {
+	h, before := l.port.h, l.gen
+	l.gen = nil
+	if l.port.shared() {
+		for _, g := range before.svc.living() {
+			if g != before && g.lanes[l.port.name] == l {
+				l.gen = g
+			}
+		}
+		return
+	}
+	if held {
+		l.gen = before
+		h.log.Warn("a process still holds a lane; it is not used again", "lane", l.name)
+		return
+	}
+	if err := l.ResetOptions(); err != nil {
+		h.log.Warn("cannot reset a lane", "lane", l.name, "error", err)
+	}
+}
+
+// heldElsewhere waits a moment for the lanes' last holders besides keeper and
+// host to end, and names the lanes that still have one.
+func (h *Host) heldElsewhere(ctx context.Context, lanes []*lane) map[*lane]bool {
+	ctx, cancel := context.WithTimeout(ctx, holdersTimeout)
+	defer cancel()
+	for {
+		held := map[*lane]bool{}
+		for _, l := range lanes {
+			holding, err := inetdiag.Holders(l.Inode())
+			if err != nil {
+				continue // it can't be told: as it was before there was this check
+			}
+			for _, pid := range holding.ByInode[l.Inode()] {
+				held[l] = held[l] || pid != os.Getpid() && pid != h.welcome.KeeperPID
+			}
+		}
+		if len(held) == 0 || !slices.Contains(slices.Collect(maps.Values(held)), true) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return held
+		case <-time.After(holdersPause):
+		}
+	}
+}
+
+const (
+	holdersTimeout = 2 * time.Second
+	holdersPause   = 50 * time.Millisecond
+)
 
 // forwardInbox sends on the connections that reached the generation's inbox and
 // that nobody took, and closes the inbox.
@@ -215,10 +270,14 @@ func (g *generation) forwardInbox(to *generation) {
 	if g.inbox == noInbox {
 		return
 	}
-	if to != nil && to != g && to.inbox != noInbox {
-		if err := forward(dup(g.inbox.receive), dup(to.inbox.send)); err != nil {
-			g.svc.h.log.Error("cannot send moved connections on", "service", g.svc.name, "error", err)
-		}
+	next := -1
+	if to != nil && to != g && to.takes() {
+		next = dup(to.inbox.send)
+	}
+	cut, err := forward(dup(g.inbox.receive), next)
+	g.tally.cut += cut
+	if err != nil || cut > 0 {
+		g.svc.h.log.Error("moved connections were lost: nobody takes them", "service", g.svc.name, "connections", cut, "error", err)
 	}
 	closeFDs(g.inbox.send, g.inbox.receive)
 	g.inbox = noInbox
@@ -229,33 +288,36 @@ func (g *generation) forwardInbox(to *generation) {
 	}()
 }
 
-// forward moves what waits in one inbox into another; it takes over both
-// descriptors.
-func forward(from, to int) error {
+// forward moves what waits in one inbox into another and returns how many
+// connections it had to close because there is no other (-1) or it takes none.
+// It takes over both descriptors.
+func forward(from, to int) (cut int, err error) {
 	src, err := workload.NewConn(from)
 	if err != nil {
 		closeFDs(to)
-		return err
+		return 0, err
 	}
 	defer src.Close()
-	dst, err := workload.NewConn(to)
-	if err != nil {
-		return err
+	var dst *workload.Conn
+	if to >= 0 {
+		if dst, err = workload.NewConn(to); err != nil {
+			return 0, err
+		}
+		defer dst.Close()
+		_ = dst.SetWriteDeadline(time.Now().Add(time.Second))
 	}
-	defer dst.Close()
 	for {
 		m, fds, err := src.TryReceive()
 		if errors.Is(err, workload.ErrEmpty) {
-			return nil
+			return cut, nil
 		}
 		if err != nil {
-			return err
+			return cut, err
 		}
-		err = dst.Send(m, fds...)
+		if dst == nil || dst.Send(m, fds...) != nil {
+			cut += len(fds)
+		}
 		closeFDs(fds...)
-		if err != nil {
-			return err
-		}
 	}
 }
 

@@ -49,10 +49,14 @@ func executable(path string) error {
 	case st.IsDir():
 		return fmt.Errorf("cannot execute %s: it is a directory", path)
 	case st.Mode()&0o111 == 0:
-		return fmt.Errorf("cannot execute %s: it is not executable (chmod +x)", path)
+		return fmt.Errorf("cannot execute %s: %w (chmod +x)", path, errNotExecutable)
 	}
 	return nil
 }
+
+// errNotExecutable is of a program that is there: a candidate that fails, not a
+// command that names nothing.
+var errNotExecutable = errors.New("it is not executable")
 
 // importDir takes a directory or a packed release into the store.
 func (h *Host) importDir(ctx context.Context, path string, command []string, progress func(done, total int64)) (payload, error) {

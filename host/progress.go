@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/zdhost/zdhost/host/control"
@@ -67,12 +68,12 @@ func (r *rolling) words(who string) string {
 	case rollout.StateBaking:
 		return fmt.Sprintf("generation %d serves; watching it", s.To.Number)
 	case rollout.StateHeld:
-		return "held: " + s.Hold.Reason
+		return s.Hold.Reason
 	case rollout.StateReturning:
 		return fmt.Sprintf("returning to generation %d: %s", s.From.Number, s.End.Reason)
 	}
 	if s.Name.Ended() {
-		text := string(s.Name)
+		text := strings.ReplaceAll(string(s.Name), "_", " ")
 		if s.End.Reason != "" {
 			text += ": " + s.End.Reason
 		}

@@ -38,6 +38,9 @@ type running struct {
 	sweeps   bool
 	draining bool
 	haste    instance.Haste
+	moves    bool // it takes connections that were moved
+	quiesced bool // it gives its own away
+	asked    bool // to do so
 	over     bool // its process has ended
 }
 
@@ -88,6 +91,9 @@ func (r *running) start(order keeper.Spawn) {
 	}
 	h.post(func() {
 		r.pid = child.PID
+		if child.Unenforced != "" {
+			h.log.Warn("a limit is not enforced", "service", r.gen.svc.name, "limit", child.Unenforced)
+		}
 		if r.pidFile != "" && !r.sweeps {
 			if err := writePID(r.pidFile, r.pid); err != nil {
 				h.log.Warn("cannot write pid file", "instance", r.id, "error", err)
@@ -191,6 +197,7 @@ func (r *running) world() instance.World {
 			return runCheck(ctx, argv, r.payload.Dir, os.Environ())
 		},
 		Connections: func() ([]instance.Connection, error) { return r.connections() },
+		Listening:   func() []string { return r.listening() },
 		Lanes:       func() ([]string, []string, []int, error) { return g.duplicates() },
 		Inbox: func() (int, error) {
 			fd := -1
@@ -240,6 +247,8 @@ func (r *running) noted(n instance.Notice) {
 		r.state, r.since = n.State, time.Now()
 	}
 	r.text, r.stats = n.Text, n.Stats
+	r.moves, r.quiesced = n.Moves, n.Quiesced
+	g.svc.moveConnections()
 	if n.Reason != "" {
 		r.reason = n.Reason
 	}
@@ -258,9 +267,6 @@ func (r *running) noted(n instance.Notice) {
 		r.wasReady = true
 		g.svc.h.record(recordInstance, "", instanceRecord{Service: g.svc.name, Instance: r.id, Number: r.number, Generation: g.number, What: "ready"})
 		g.svc.h.log.Info("instance ready", "service", g.svc.name, "instance", r.id, "generation", g.number, "pid", r.pid, "after", time.Since(r.begun).Round(time.Millisecond))
-		if g.moves != nil {
-			r.inst.Quiesce(g.moves.inbox.sendEnd())
-		}
 		if candidate {
 			roll.candidateReady()
 		}

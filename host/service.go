@@ -2,6 +2,7 @@ package host
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/zdhost/zdhost/host/config"
@@ -74,7 +75,7 @@ func (s *service) start() {
 		what, err := s.firstPayload()
 		s.h.post(func() {
 			if err != nil {
-				s.startFailed(err.Error())
+				s.startFailed(err.Error(), nil)
 				return
 			}
 			s.begin(request{kind: pluginapi.KindStart, payload: what, actor: self(), reason: "start"}, nil)
@@ -83,9 +84,9 @@ func (s *service) start() {
 }
 
 // startFailed tries again later, or ends a host that was told to fail fast.
-func (s *service) startFailed(reason string) {
+func (s *service) startFailed(reason string, tail []string) {
 	h := s.h
-	h.log.Error("cannot start service", "service", s.name, "reason", reason)
+	h.log.Error("cannot start service", "service", s.name, "reason", reason, "last_lines", strings.Join(tail, "\n"))
 	if h.opts.FailFast && s.serving == nil {
 		h.code = 1
 		h.stop(true)

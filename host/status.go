@@ -1,8 +1,12 @@
 package host
 
 import (
+	"cmp"
 	"context"
+	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"sort"
 	"time"
 
@@ -83,11 +87,10 @@ func (s *service) status() control.Service {
 		c.Listeners = append(c.Listeners, p.name)
 	}
 	for _, g := range s.living() {
-		for _, r := range g.inst {
+		for _, r := range slices.SortedFunc(maps.Values(g.inst), func(a, b *running) int { return cmp.Compare(a.number, b.number) }) {
 			c.Instances = append(c.Instances, r.status())
 		}
 	}
-	sort.Slice(c.Instances, func(i, j int) bool { return c.Instances[i].PID < c.Instances[j].PID })
 	if s.roll != nil {
 		rs := s.roll.status()
 		c.Rollout = &rs
@@ -114,9 +117,13 @@ func (s *service) condition() (state, reason string) {
 	case g == nil:
 		return control.ServiceStopped, "it has not been started"
 	case g.loop:
-		return control.ServiceDegraded, "its instances end again and again"
+		reason = "its instances end again and again: " + g.lastEnd
+		if wait := time.Until(g.retryAt); wait > 0 {
+			reason += fmt.Sprintf("; next try in %s", wait.Round(time.Second))
+		}
+		return control.ServiceDegraded, reason
 	case g.ready() < g.want:
-		return control.ServiceDegraded, "not all of its instances are ready"
+		return control.ServiceDegraded, fmt.Sprintf("%d of %d instances are ready", g.ready(), g.want)
 	}
 	return control.ServiceRunning, ""
 }

@@ -104,6 +104,11 @@ func (r *running) connections() ([]instance.Connection, error) {
 	}); err != nil {
 		return nil, err
 	}
+	return held(locals, paths, r.inodes(pid))
+}
+
+// inodes are the sockets of the instance's processes.
+func (r *running) inodes(pid int) map[uint64]struct{} {
 	inodes := map[uint64]struct{}{}
 	for _, p := range procfs.Session(pid, "ZDHOST_INSTANCE="+r.id) {
 		held, err := inetdiag.SocketInodes(p)
@@ -114,7 +119,25 @@ func (r *running) connections() ([]instance.Connection, error) {
 			inodes[i] = struct{}{}
 		}
 	}
-	return held(locals, paths, inodes)
+	return inodes
+}
+
+// listening names the TCP addresses where the instance's processes listen. It
+// runs on the instance's goroutine.
+func (r *running) listening() []string {
+	var pid int
+	if err := r.gen.svc.h.ask(r.gen.svc.h.ctx, func() { pid = r.pid }); err != nil {
+		return nil
+	}
+	addresses, err := inetdiag.Listening(r.inodes(pid))
+	if err != nil {
+		return nil
+	}
+	var all []string
+	for _, a := range addresses {
+		all = append(all, a.String())
+	}
+	return all
 }
 
 // held picks the connections on the addresses whose sockets are among inodes.

@@ -41,24 +41,23 @@ func (g goal) String() string {
 	return fmt.Sprintf("≤ %g", g.bound)
 }
 
+// holds reports whether a value reaches the goal.
+func (g goal) holds(value float64) bool {
+	if g.atLeast {
+		return value >= g.bound
+	}
+	return value <= g.bound
+}
+
 // standing judges an interval; a single number is one with equal ends.
 func (g goal) standing(low, high float64) standing {
-	if !g.atLeast {
-		low, high = -high, -low
-	}
-	bound := g.bound
-	if !g.atLeast {
-		bound = -bound
-	}
-	switch {
-	case math.IsNaN(low) || math.IsNaN(high):
+	switch lowHolds, highHolds := g.holds(low), g.holds(high); {
+	case math.IsNaN(low), math.IsNaN(high), lowHolds != highHolds:
 		return unclear
-	case low >= bound:
+	case lowHolds:
 		return met
-	case high < bound:
-		return missed
 	default:
-		return unclear
+		return missed
 	}
 }
 

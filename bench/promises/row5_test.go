@@ -31,8 +31,8 @@ func TestRow5_BeforeTheShift(t *testing.T) {
 	short := "ready {\n    timeout = \"1500ms\"\n  }"
 	asking := "ready {\n    timeout = \"1500ms\"\n    http = \"/\"\n  }"
 	for _, c := range []badCandidate{
-		{"exits", badly("exit"), short, []string{"exit code 3", `configuration key \"shard\" is missing`}},
-		{"never listens", badly("never-listen"), short, []string{"ADDRESS", "1.5 s"}},
+		{"exits", badly("exit"), short, []string{"exit code 3", `configuration key "shard" is missing`}},
+		{"never listens", badly("never-listen"), short, []string{"ADDRESS", "not ready after 1.5"}},
 		{"listens on another port", badly("other-port"), short, []string{"ADDRESS", "127.0.0.1:OTHER", "listening"}},
 		{"listens in the wrong family", badly("wrong-family"), short, []string{"ADDRESS", "[::1]:PORT"}},
 		{"answers with an error", badly("status=500"), asking, []string{"500"}},
@@ -103,8 +103,8 @@ func (h *host) wantServes(before control.Service) {
 			h.t.Errorf("the old generation was restarted: %v, now %v", before.Instances[i], now.Instances[i])
 		}
 	}
-	if now.Last == nil || now.Last.Ended != control.EndedRolledBack {
-		h.t.Errorf("the last rollout is %+v, want it rolled back", now.Last)
+	if refused := now.LastRefused != nil; !refused && (now.Last == nil || now.Last.Ended != control.EndedRolledBack) {
+		h.t.Errorf("the last rollout is %+v, want it rolled back, or refused", now.Last)
 	}
 	for _, l := range h.status().Listeners {
 		for _, lane := range l.Lanes {
@@ -112,6 +112,47 @@ func (h *host) wantServes(before control.Service) {
 				h.t.Errorf("generation %d has weight %v", lane.Generation, lane.Weight)
 			}
 		}
+	}
+}
+
+// TestRow5_AnotherFixedPort: a candidate that binds another address is refused with both, its address goes with it, and
+// the next good candidate is not held up.
+func TestRow5_AnotherFixedPort(t *testing.T) {
+	for _, way := range []string{"configured", "without configuration"} {
+		t.Run(way, func(t *testing.T) {
+			g := newGround(t, nil)
+			o, other := g.offers("naive", freeAddress(t)), g.offers("naive", freeAddress(t))
+			var h *host
+			if way == "configured" {
+				h = g.configured(configuration{address: o.address, command: o.release("v1"), service: "ready {\n    timeout = \"2s\"\n  }"}.String())
+			} else {
+				h = g.up(append([]string{"--name", web, "--"}, o.release("v1")...)...)
+			}
+			clients := g.flow(newConnections(o.address))
+			var s said
+			if way == "configured" {
+				s = h.cli("upgrade", append([]string{web, "--"}, other.release("other")...)...)
+				if s.code != 4 || !strings.Contains(s.errout, o.address) || !strings.Contains(s.errout, other.address) {
+					t.Errorf("want exit code 4 and both addresses: %v", s)
+				}
+			} else { // its timeout is the default, which is long: an operator has seen enough
+				done := make(chan said, 1)
+				go func() { done <- h.cli("upgrade", append([]string{web, "--"}, other.release("other")...)...) }()
+				g.await("the other address is bound", patience, func() bool { return g.listens(other.address) })
+				if abort := h.cli("rollout", "abort", web); abort.code != 0 {
+					t.Errorf("cannot abort: %v", abort)
+				}
+				if s = <-done; s.code != 4 {
+					t.Errorf("want exit code 4: %v", s)
+				}
+			}
+			h.mustUpgrade(web, o.release("v2"), noBake())
+			clients.more(g, 50)
+			r := clients.end()
+			wantNoneFailed(t, r)
+			wantAnsweredBy(t, r, "v1", "v2")
+			g.await("nobody listens on the other address", patience, func() bool { return !g.listens(other.address) })
+		})
 	}
 }
 

@@ -18,7 +18,8 @@ func TestRow7_UpgradesInARow(t *testing.T) {
 	h := g.configured(configuration{address: o.address, command: o.release("v1")}.String())
 	clients := drive(t, load.Options{
 		Address: o.address, Mode: load.NewConn, Path: fmt.Sprintf("/slow?d=%v", sized().slow),
-		Clients: 2 * sized().clients, Think: 200 * time.Millisecond, Timeout: sized().slow + 20*time.Second,
+		Clients: 6 * sized().clients, Think: 3 * time.Second, // so they begin all the time, on every generation
+		Timeout: sized().slow + 20*time.Second,
 	})
 	g.await("responses are in flight", patience, func() bool { return g.connections(o.address) >= sized().clients })
 
@@ -49,7 +50,7 @@ func TestRow7_UpgradesInARow(t *testing.T) {
 	r := clients.end()
 	wantNoneFailed(t, r)
 	t.Logf("%d generations drained side by side", together)
-	if together < 2 {
+	if together < 3 {
 		t.Errorf("at most %d generations drained at a time", together)
 	}
 	fresh := run(t, newConnectionsOnce(o.address))

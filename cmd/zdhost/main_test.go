@@ -36,22 +36,31 @@ func TestScripts(t *testing.T) {
 }
 
 func serveScriptedHost(env *testscript.Env) error {
-	dir := filepath.Join(env.WorkDir, "state")
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return err
-	}
-	listener, err := control.Listen(dir, "", nil)
+	dir, stop, err := serveIn(env.WorkDir)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	server := control.NewServer(&scriptedHost{dir: env.WorkDir}, control.ServerOptions{})
-	go func() { ended <- server.Serve(ctx, listener) }()
-	env.Defer(func() { cancel(); <-ended })
+	env.Defer(stop)
 	env.Setenv("ZDHOST_STATE_DIR", dir)
 	env.Setenv("TZ", "UTC")
 	return nil
+}
+
+// serveIn serves a scripted host with its state directory in dir until stop is called.
+func serveIn(dir string) (stateDir string, stop func(), err error) {
+	stateDir = filepath.Join(dir, "state")
+	if err := os.Mkdir(stateDir, 0o700); err != nil {
+		return "", nil, err
+	}
+	listener, err := control.Listen(stateDir, "", nil)
+	if err != nil {
+		return "", nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	server := control.NewServer(&scriptedHost{dir: dir}, control.ServerOptions{})
+	go func() { ended <- server.Serve(ctx, listener) }()
+	return stateDir, func() { cancel(); <-ended }, nil
 }
 
 // waitForFile waits until a file is there: "waitfor FILE".

@@ -106,3 +106,35 @@ func TestWritingToAClosedPipeFails(t *testing.T) {
 		t.Errorf("exit code %d", code)
 	}
 }
+
+// leaver is an impatient user: Ctrl-C at the first sign of progress.
+type leaver struct {
+	bytes.Buffer
+	leave context.CancelFunc
+}
+
+func (l *leaver) Write(text []byte) (int, error) {
+	l.leave()
+	return l.Buffer.Write(text)
+}
+
+func TestInterruptNamesTheRolloutThatGoesOn(t *testing.T) {
+	work, err := os.MkdirTemp("", "zd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(work)
+	stateDir, stop, err := serveIn(work)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	user := &leaver{leave: cancel}
+	code := executeIn(ctx, []string{"--state-dir", stateDir, "upgrade", "shop", "--strategy", "slow"}, nil, io.Discard, user)
+	want := "cannot upgrade shop: interrupted; rollout r9 goes on\nhint: zdhost rollout watch shop, or zdhost rollout abort shop\n"
+	if code != exitFailed || !strings.HasSuffix(user.String(), want) {
+		t.Errorf("exit code %d, %q", code, user.String())
+	}
+}

@@ -43,11 +43,15 @@ func run(ctx context.Context, o runOptions) error {
 	if err != nil {
 		return err
 	}
+	_, missing := os.Stat(cfg.StateDir)
 	lock, err := lockStateDir(cfg.StateDir)
 	if err != nil {
 		return err
 	}
 	if problems := cfg.CheckMachine(ctx, nil); len(problems) > 0 {
+		if missing != nil { // what a refused run has made goes again
+			_ = os.RemoveAll(cfg.StateDir)
+		}
 		return &config.Error{Problems: problems}
 	}
 	host, err := json.Marshal(options)

@@ -75,7 +75,9 @@ func (s session) bind() error {
 func (s session) asked(sock int) (Bind, bool, error) {
 	b := Bind{PID: s.c.pid}
 	var err error
-	if b.Family, err = unix.GetsockoptInt(sock, unix.SOL_SOCKET, unix.SO_DOMAIN); err != nil {
+	if b.Family, err = unix.GetsockoptInt(sock, unix.SOL_SOCKET, unix.SO_DOMAIN); errors.Is(err, unix.ENOTSOCK) {
+		return b, false, nil // the kernel will tell the program
+	} else if err != nil {
 		return b, false, err
 	}
 	if b.Type, err = unix.GetsockoptInt(sock, unix.SOL_SOCKET, unix.SO_TYPE); err != nil {

@@ -27,12 +27,18 @@ func (h HealthSpec) on() bool { return h.HTTP != "" || len(h.Exec) > 0 }
 // followed by another before the start's own deadline.
 const checkTimeout = 5 * time.Second
 
+// lastWord is what is left between the end of the last try and the deadline.
+const lastWord = 50 * time.Millisecond
+
 // check begins a try of readiness or of health; checked hears its end.
 func (l *life) check() {
 	if l.checking || l.drain != nil {
 		return
 	}
 	path, argv, timeout := l.spec.Ready.HTTP, l.spec.Ready.Exec, checkTimeout
+	if l.state == Starting { // the last try must have its say before the deadline
+		timeout = max(min(timeout, time.Until(l.until)-lastWord), lastWord)
+	}
 	if l.state == Ready {
 		path, argv, timeout = l.spec.Health.HTTP, l.spec.Health.Exec, l.spec.Health.Timeout
 	} else if l.worker() && len(l.ready.elsewhere) == 0 {

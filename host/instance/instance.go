@@ -63,6 +63,9 @@ type World struct {
 	Exec func(ctx context.Context, argv []string) error
 	// Connections lists the program's connections on its ports.
 	Connections func() ([]Connection, error)
+	// Listening names the addresses where the program's processes listen, adopted
+	// or not, for the reason of one that did not get ready.
+	Listening func() []string
 	// Lanes duplicates the instance's lanes for a program that asks over the
 	// workload API. Inbox duplicates the receive end of its generation's inbox,
 	// -1 where there is none. The caller closes what it gets.
@@ -85,6 +88,9 @@ type Notice struct {
 	Extended time.Time
 	// Stats is set once a program speaks the workload API.
 	Stats *workload.Stats
+	// Moves says that the program takes connections that were moved; Quiesced
+	// that it was asked to give its own away and has not taken that back yet.
+	Moves, Quiesced bool
 	// Report is set with Exited.
 	Report Report
 }
@@ -279,11 +285,15 @@ func (l *life) startTimedOut() {
 		l.readyTimer.Reset(wait)
 		return
 	}
+	for _, address := range l.world.Listening() {
+		l.ready.listensElsewhere(address)
+	}
 	l.note(Notice{Failed: true, Reason: fmt.Sprintf("not ready after %s: %s", time.Since(l.begun).Round(time.Millisecond), l.ready.missing())})
 }
 
 func (l *life) note(n Notice) {
 	n.State, n.Text, n.Stats = l.state, l.text, l.stats
+	n.Moves, n.Quiesced = l.program.attached() && l.program.moves, l.program.quiescent()
 	l.world.Note(n)
 }
 

@@ -16,7 +16,12 @@ type program struct {
 	conn  *workload.Conn
 	epoch uint64
 	moves bool
+	// quiesced is set from the moment it is asked to move its connections until
+	// it says that it has resumed.
+	quiesced bool
 }
+
+func (p *program) quiescent() bool { return p != nil && p.quiesced }
 
 func (p *program) attached() bool { return p != nil && p.conn != nil }
 
@@ -106,6 +111,9 @@ func (l *life) heard(c *workload.Conn, m workload.Message) {
 	case workload.TypeReady:
 		l.ready.said = true
 		l.consider()
+	case workload.TypeResumed:
+		l.program.quiesced = false
+		l.note(Notice{})
 	case workload.TypeStats, workload.TypeQuiesced, workload.TypeDrained:
 		s := m.Stats
 		l.stats = &s
@@ -121,6 +129,7 @@ func (l *life) greet(c *workload.Conn, m workload.Message) {
 		_ = old.Close()
 	}
 	l.program.conn, l.program.moves = c, m.Moves
+	l.program.quiesced = m.Phase == workload.PhaseQuiesced
 	l.program.epoch = max(l.program.epoch, m.Epoch)
 	l.ready.adopts = false // its lanes are given, not bound
 	l.ready.needsWord = true
@@ -162,7 +171,8 @@ func (l *life) giveLanes(c *workload.Conn) {
 func (i *Instance) Quiesce(successor int) {
 	i.mail.put(func(l *life) {
 		if l.program.attached() && l.drain == nil && l.state == Ready {
-			l.program.tell(workload.Message{Type: workload.TypeQuiesce, Successor: successor >= 0}, successor)
+			l.program.quiesced = l.program.tell(workload.Message{Type: workload.TypeQuiesce, Successor: successor >= 0}, successor)
+			l.note(Notice{})
 		}
 		closeFD(successor)
 	})

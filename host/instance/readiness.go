@@ -86,7 +86,13 @@ func (r *readiness) listens(port, address string) {
 			return
 		}
 	}
-	if address != "" && !slices.Contains(r.elsewhere, address) {
+	r.listensElsewhere(address)
+}
+
+// listensElsewhere notes an address that nobody asked for.
+func (r *readiness) listensElsewhere(address string) {
+	asked := slices.ContainsFunc(r.required, func(p Port) bool { return p.Address == address })
+	if !asked && !slices.Contains(r.elsewhere, address) {
 		r.elsewhere = append(r.elsewhere, address)
 	}
 }

@@ -18,18 +18,19 @@ import (
 
 // child is one program that the keeper started. The loop's goroutine owns it.
 type child struct {
-	spec      Spawn
-	pid       int
-	started   time.Time
-	notify    int // the filter's descriptor, -1 where there is none
-	out       *output
-	exit      *Exit
-	launching bool // until the launcher has become the program
-	listening map[string]bool
+	spec       Spawn
+	pid        int
+	started    time.Time
+	notify     int // the filter's descriptor, -1 where there is none
+	out        *output
+	exit       *Exit
+	unenforced string
+	launching  bool // until the launcher has become the program
+	listening  map[string]bool
 }
 
 func (c *child) state() Child {
-	s := Child{ID: c.spec.ID, PID: c.pid, Started: c.started, Exit: c.exit, Rules: c.spec.Rules, Meta: c.spec.Meta}
+	s := Child{ID: c.spec.ID, PID: c.pid, Started: c.started, Exit: c.exit, Rules: c.spec.Rules, Unenforced: c.unenforced, Meta: c.spec.Meta}
 	for name := range c.listening {
 		s.Listening = append(s.Listening, name)
 	}

@@ -36,6 +36,7 @@ type Keeper struct {
 	children map[string]*child
 	byPID    map[int]*child
 	watch    *watcher
+	groups   *cgroups
 	host     *guard
 	started  time.Time
 
@@ -67,6 +68,7 @@ func (k *Keeper) Run(ctx context.Context) (int, error) {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return 1, fmt.Errorf("cannot become a subreaper: %w", err)
 	}
+	k.groups = openCgroups("/sys/fs/cgroup", "/proc/self/cgroup")
 	var err error
 	if k.watch, err = newWatcher(); err != nil {
 		return 1, err
@@ -203,7 +205,10 @@ func (k *Keeper) forget(c *child) {
 	if c.notify >= 0 {
 		k.unwatch(c)
 	}
-	go c.out.close()
+	go func() {
+		c.out.close()
+		endGroup(c.spec.Cgroup)
+	}()
 }
 
 // sweep leaves nothing behind.
@@ -214,6 +219,7 @@ func (k *Keeper) sweep() {
 	}
 	for _, c := range k.children {
 		c.out.close()
+		endGroup(c.spec.Cgroup)
 	}
 	for name := range k.store.byName {
 		_ = k.store.drop(name)

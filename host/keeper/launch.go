@@ -72,7 +72,7 @@ func launch(talk *seqpacket.Conn) *Error {
 			return fail("passing sockets", err)
 		}
 	}
-	if err := setLimits(spec.Limits); err != nil {
+	if err := setLimits(spec.Limits, spec.Cgroup); err != nil {
 		return fail("setting limits", err)
 	}
 	if spec.Sockets == "adopt" {
@@ -103,7 +103,15 @@ func readSpec() (Spawn, error) {
 	return spec, json.Unmarshal(b, &spec)
 }
 
-func setLimits(l Limits) error {
+// setLimits joins the cgroup, which bounds all processes of the instance
+// together, or sets what rlimits there are, for each process by itself.
+func setLimits(l Limits, cgroup string) error {
+	if cgroup != "" {
+		if err := writeValue(cgroup, "cgroup.procs", "0"); err != nil {
+			return err
+		}
+		l.Memory, l.Processes = 0, 0
+	}
 	for _, r := range []struct {
 		what  int
 		value uint64

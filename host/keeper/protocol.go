@@ -118,9 +118,11 @@ type Spawn struct {
 	Rules      []Rule   `json:"rules,omitempty"`
 	// Open says that other fixed addresses which the program binds become
 	// listeners of their own (event opened).
-	Open bool            `json:"open"`
-	Log  string          `json:"log"` // file that takes its output
-	Meta json.RawMessage `json:"meta,omitempty"`
+	Open bool   `json:"open"`
+	Log  string `json:"log"` // file that takes its output
+	// Cgroup is the keeper\'s own: where the launcher puts itself.
+	Cgroup string          `json:"cgroup,omitempty"`
+	Meta   json.RawMessage `json:"meta,omitempty"`
 }
 
 // User is whom a program runs as.
@@ -147,13 +149,15 @@ type Rule struct {
 
 // Child is a program that the keeper started and that was not forgotten yet.
 type Child struct {
-	ID        string          `json:"id"`
-	PID       int             `json:"pid"`
-	Started   time.Time       `json:"started"`
-	Exit      *Exit           `json:"exit,omitempty"`
-	Listening []string        `json:"listening,omitempty"` // descriptors it called listen on
-	Rules     []Rule          `json:"rules,omitempty"`
-	Meta      json.RawMessage `json:"meta,omitempty"`
+	ID        string    `json:"id"`
+	PID       int       `json:"pid"`
+	Started   time.Time `json:"started"`
+	Exit      *Exit     `json:"exit,omitempty"`
+	Listening []string  `json:"listening,omitempty"` // descriptors it called listen on
+	Rules     []Rule    `json:"rules,omitempty"`
+	// Unenforced says which limits this machine could not set, and why.
+	Unenforced string          `json:"unenforced,omitempty"`
+	Meta       json.RawMessage `json:"meta,omitempty"`
 }
 
 // Exit is how a program ended.

@@ -237,16 +237,20 @@ func (k *Keeper) spawn(m message) {
 		_, lanes, err = k.fetch(namesRequest{Names: descriptorsOf(spec.Rules)})
 		k.makeBlocking(spec.Rules)
 	}
+	if err == nil {
+		spec.Cgroup, err = k.groups.group(spec.ID, spec.Limits)
+	}
 	if err != nil {
 		k.reply(m, nil, nil, err)
 		return
 	}
 	c, err := start(spec, lanes, k.opts.RunDir, func(l launched) { k.post(func() { k.launched(m, l) }) })
 	if err != nil {
+		endGroup(spec.Cgroup)
 		k.reply(m, nil, nil, err)
 		return
 	}
-	c.launching = true
+	c.launching, c.unenforced = true, k.groups.unenforced(spec.Limits, spec.Cgroup)
 	k.children[spec.ID], k.byPID[c.pid] = c, c
 	if spec.Sockets == "inherit" {
 		for _, r := range spec.Rules {

@@ -54,7 +54,8 @@ type TellGate struct {
 }
 
 // RunHook runs what is hooked to the point; HookEnded answers. For
-// PointRollback nothing waits for the answer.
+// PointRollback nothing waits for the answer. Where nothing is hooked, nothing
+// needs to be on disk before the answer.
 type RunHook struct {
 	Key
 	Point Point

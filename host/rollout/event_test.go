@@ -114,3 +114,16 @@ func TestLogTailBounded(t *testing.T) {
 		t.Errorf("%d lines are kept, the last of %d bytes", n, len(d.s.LogTail[n-1]))
 	}
 }
+
+// TestOnlyWallClock: neither a time zone nor a monotonic reading gets into the
+// state, where a replay could not find them.
+func TestOnlyWallClock(t *testing.T) {
+	now := time.Now().In(time.FixedZone("far", 9*3600))
+	s, _, err := Step(State{}, Event{At: now, Fact: upgrade()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := now.Round(0).UTC().Add(DefaultDeadlines().Gate); s.Wait.At != want {
+		t.Errorf("the deadline is %#v, not %#v", s.Wait.At, want)
+	}
+}

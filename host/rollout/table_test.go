@@ -200,7 +200,15 @@ func TestEveryPair(t *testing.T) {
 func checkPair(t *testing.T, s State, f Fact, next State, effects []Effect, err error) bool {
 	t.Helper()
 	for _, e := range effects {
-		if a, ok := e.(ApplyWeights); ok && sum(a.Weights) != pluginapi.FullWeight {
+		a, ok := e.(ApplyWeights)
+		if !ok {
+			continue
+		}
+		rises := a.Weights[next.To.Number] > s.To.Desired
+		if rises && next.Request.Kind != pluginapi.KindRollback && next.To.Ready < next.To.Instances {
+			t.Errorf("%s in %s raises the weight of a candidate that is not ready", f.Name(), s.Name)
+		}
+		if sum(a.Weights) != pluginapi.FullWeight {
 			t.Errorf("%s in %s leads to weights %v", f.Name(), s.Name, a.Weights)
 		}
 	}

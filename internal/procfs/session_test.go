@@ -1,0 +1,98 @@
+package procfs
+
+import (
+	"bufio"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// start runs a shell in a session of its own, which prints the numbers of the
+// processes that it started, and ends with its standard input.
+func start(t *testing.T, script string, env ...string) (leader int, others []int) {
+	t.Helper()
+	cmd := exec.Command("/bin/sh", "-c", script)
+	cmd.Env, cmd.SysProcAttr = env, &syscall.SysProcAttr{Setsid: true}
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = in.Close()
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range strings.Fields(line) {
+		pid, err := strconv.Atoi(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGKILL) })
+		others = append(others, pid)
+	}
+	return cmd.Process.Pid, others
+}
+
+func TestSessionListsItsProcesses(t *testing.T) {
+	leader, others := start(t, "sleep 1000 >/dev/null & echo $!; cat >/dev/null")
+	got := Session(leader, "")
+	if !slices.Contains(got, leader) || !slices.Contains(got, others[0]) {
+		t.Errorf("%v lacks %d or %v", got, leader, others)
+	}
+	if got := Session(others[0], ""); len(got) != 0 {
+		t.Errorf("%d leads no session, but has %v", others[0], got)
+	}
+}
+
+func TestMarkFindsWhoLeftTheSession(t *testing.T) {
+	leader, others := start(t, "setsid sh -c 'echo $$; exec sleep 1000 >/dev/null' & cat >/dev/null", "PATH=/usr/bin:/bin", "ZDHOST_INSTANCE=shop-1")
+	if got := Session(leader, ""); slices.Contains(got, others[0]) {
+		t.Fatalf("%d has not left the session: %v", others[0], got)
+	}
+	if got := Session(leader, "ZDHOST_INSTANCE=shop-1"); !slices.Contains(got, others[0]) || !slices.Contains(got, leader) {
+		t.Errorf("%v lacks %d or %v", got, leader, others)
+	}
+	for _, other := range []string{"ZDHOST_INSTANCE=shop-11", "ZDHOST_INSTANCE=shop-", "NCE=shop-1"} {
+		if got := Session(leader, other); slices.Contains(got, others[0]) {
+			t.Errorf("%s finds %d", other, others[0])
+		}
+	}
+}
+
+func TestZombiesDoNotLive(t *testing.T) {
+	// The shell's child ends; exec keeps its parent from collecting it.
+	leader, others := start(t, "(exit 0) & p=$!; exec sh -c \"while ! grep -q 'State:.Z' /proc/$p/status; do :; done; echo $p; exec cat >/dev/null\"")
+	if got := Session(leader, ""); slices.Contains(got, others[0]) || !slices.Contains(got, leader) {
+		t.Errorf("%v has the dead %v or lacks %d", got, others, leader)
+	}
+}
+
+func TestNamesMayContainAnything(t *testing.T) {
+	leader, _ := start(t, "printf 'x) Z 1 1' >/proc/$$/comm; echo; cat >/dev/null")
+	if session, zombie, ok := stat(leader); session != leader || zombie || !ok {
+		t.Errorf("%d, %v, %v", session, zombie, ok)
+	}
+}
+
+func TestNobodyThere(t *testing.T) {
+	if _, _, ok := stat(1 << 30); ok {
+		t.Error("a process that can't be has a state")
+	}
+	if hasVariable(1<<30, "PATH=") {
+		t.Error("a process that can't be has an environment")
+	}
+}
