@@ -142,12 +142,32 @@ func (h *Host) open() error {
 	if why := h.journal.Err(); why != nil {
 		h.log.Error("the journal takes nothing; changes are refused", "reason", why)
 	}
-	if h.store, err = release.Open(filepath.Join(dir, "releases")); err != nil {
+	if h.store, err = release.Open(filepath.Join(dir, "store")); err != nil {
 		return err
 	}
 	h.revision = 1
+	if err := h.letUsersIn(); err != nil {
+		return err
+	}
 	if h.memory, err = remember(h.journal); err != nil {
 		return fmt.Errorf("cannot read the journal: %w", err)
+	}
+	return nil
+}
+
+// letUsersIn lets programs that run as another user pass through the state
+// directory to their release and their sockets. They may not list it, and what
+// is in it besides stays closed.
+func (h *Host) letUsersIn() error {
+	for _, s := range h.cfg.Services {
+		if s.User == "" {
+			continue
+		}
+		for _, dir := range []string{h.cfg.StateDir, filepath.Join(h.cfg.StateDir, "store")} {
+			if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // to pass, not to list
+				return fmt.Errorf("cannot let user %s reach its release: %w", s.User, err)
+			}
+		}
 	}
 	return nil
 }

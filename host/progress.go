@@ -37,17 +37,13 @@ func (r *rolling) passing() bool {
 // event is where the rollout stands.
 func (r *rolling) event() control.RolloutEvent {
 	s := r.state
-	who, until := s.WaitsFor()
+	who, until := r.waitsFor()
 	e := control.RolloutEvent{
 		Time: time.Now(), Rollout: s.ID, Service: r.svc.name, Trace: s.Trace, State: string(s.Name), Step: s.Step,
 		Text: r.words(who), WaitsFor: who, Until: until, LogTail: s.LogTail, Reason: s.End.Reason,
 	}
-	switch s.Name {
-	case rollout.StateHeld:
+	if s.Name == rollout.StateHeld {
 		e.Reason = s.Hold.Reason
-		e.WaitsFor = map[string]string{"an operator": control.WaitsForOperator, "an approval": control.WaitsForApproval, "a permit": control.WaitsForPermit}[who]
-	case rollout.StateAwaitingApproval:
-		e.WaitsFor = control.WaitsForApproval
 	}
 	for _, g := range []*generation{r.from, r.candidate} {
 		if g != nil {
@@ -55,6 +51,22 @@ func (r *rolling) event() control.RolloutEvent {
 		}
 	}
 	return e
+}
+
+// waitsFor names who or what the rollout waits for; people by the words of the
+// control API.
+func (r *rolling) waitsFor() (who string, until time.Time) {
+	who, until = r.state.WaitsFor()
+	switch r.state.Name {
+	case rollout.StateHeld:
+		words := map[string]string{"an operator": control.WaitsForOperator, "an approval": control.WaitsForApproval, "a permit": control.WaitsForPermit}
+		if word, ok := words[who]; ok {
+			who = word
+		}
+	case rollout.StateAwaitingApproval:
+		who = control.WaitsForApproval
+	}
+	return who, until
 }
 
 // words says in a line where the rollout stands.

@@ -68,6 +68,9 @@ func (h *Host) acceptable(next *config.Config) error {
 // rollout.
 func (h *Host) take(next *config.Config, req control.ReloadRequest, actor control.Actor, result *control.ReloadResult) {
 	h.revision++
+	if err := h.letUsersIn(); err != nil {
+		h.log.Error("configuration taken, but", "error", err)
+	}
 	old := h.cfg
 	whole := req.Target == control.HostTarget
 	if whole {

@@ -145,7 +145,7 @@ func (r *running) status() control.Instance {
 
 func (r *rolling) status() control.RolloutStatus {
 	s := r.state
-	who, until := s.WaitsFor()
+	who, until := r.waitsFor()
 	return control.RolloutStatus{
 		ID: s.ID, State: string(s.Name), Step: s.Step, From: s.From.Release, To: s.To.Release, WaitsFor: who, Until: until,
 		Kind: string(s.Request.Kind), Started: r.began, Reason: s.Why, Trace: s.Trace,
@@ -175,11 +175,8 @@ func (r *remembered) entry() control.HistoryEntry {
 	s := r.state
 	e := control.HistoryEntry{
 		Rollout: s.ID, Service: r.service, Kind: string(s.Request.Kind), From: s.From.Release, To: s.To.Release,
-		Started: r.began, Ended: s.End.At, Outcome: string(s.End.Outcome), Reason: s.End.Reason, Trace: s.Trace,
+		Started: r.began, Ended: s.End.At, Outcome: string(s.End.Outcome), Why: s.Why, Reason: s.End.Reason, Trace: s.Trace,
 		Actor: control.Actor{UID: uint32(s.Actor.UID), Name: s.Actor.Name}, Report: r.report, LogTail: s.LogTail,
-	}
-	if e.Reason == "" {
-		e.Reason = s.Why
 	}
 	if !s.Name.Ended() {
 		e.Outcome, e.Ended = "", time.Time{}

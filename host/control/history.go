@@ -10,14 +10,16 @@ type HistoryQuery struct {
 
 // HistoryEntry is one rollout: who, why, and how it ended. Outcome is empty while it runs.
 type HistoryEntry struct {
-	Rollout string      `json:"rollout"`
-	Service string      `json:"service"`
-	Kind    string      `json:"kind"`
-	From    string      `json:"from"`
-	To      string      `json:"to"`
-	Started time.Time   `json:"started"`
-	Ended   time.Time   `json:"ended,omitzero"`
-	Outcome string      `json:"outcome"`
+	Rollout string    `json:"rollout"`
+	Service string    `json:"service"`
+	Kind    string    `json:"kind"`
+	From    string    `json:"from"`
+	To      string    `json:"to"`
+	Started time.Time `json:"started"`
+	Ended   time.Time `json:"ended,omitzero"`
+	Outcome string    `json:"outcome"`
+	// Why is what the operator gave as a reason, Reason how it came to its end.
+	Why     string      `json:"why,omitempty"`
 	Reason  string      `json:"reason"`
 	Actor   Actor       `json:"actor"`
 	Trace   string      `json:"trace"`

@@ -86,7 +86,7 @@ func History(w io.Writer, entries []control.HistoryEntry, now time.Time) error {
 			ended = "runs"
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", clock(e.Started, now), e.Rollout, e.Kind,
-			Digest(e.From), Digest(e.To), actor(e.Actor), took, ended, Count(e.Lost), e.Reason)
+			Digest(e.From), Digest(e.To), actor(e.Actor), took, ended, Count(e.Lost), why(e))
 	}
 	return table.Flush()
 }
@@ -119,4 +119,15 @@ func printable(text string) string {
 		}
 		return r
 	}, text)
+}
+
+// why is what was asked for and how it came to its end.
+func why(e control.HistoryEntry) string {
+	switch {
+	case e.Why == "":
+		return e.Reason
+	case e.Reason == "":
+		return e.Why
+	}
+	return e.Why + "; " + e.Reason
 }
