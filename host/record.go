@@ -256,6 +256,17 @@ func (m *memory) trim() {
 	}
 }
 
+// lastEnded is how the service's last rollout ended, nil where none has.
+func (m *memory) lastEnded(service string) *ended {
+	for i := len(m.order) - 1; i >= 0; i-- {
+		if r := m.rollouts[m.order[i]]; r.service == service && r.state.Name.Ended() {
+			e := r.ended()
+			return &e
+		}
+	}
+	return nil
+}
+
 func (m *memory) lastGeneration(service string) uint64 { return m.generations[service] }
 
 // lastPayload is what committed last.

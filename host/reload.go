@@ -113,15 +113,28 @@ func (h *Host) take(next *config.Config, req control.ReloadRequest, actor contro
 	}
 }
 
-// reconfigure rolls a service out to its new part of the configuration.
+// reconfigure rolls a service out to its new part of the configuration. Release
+// and command stay what runs, unless it is them that changed.
 func (s *service) reconfigure(cfg config.Service, actor control.Actor, reason string) {
+	before := s.cfg
 	s.configure(cfg)
 	if s.serving == nil {
 		s.start()
 		return
 	}
+	p := s.serving.payload
+	switch {
+	case before.Release != cfg.Release || p.Kind == "command" && !slices.Equal(before.Command, cfg.Command):
+		p = payload{}
+	case !slices.Equal(before.Command, cfg.Command):
+		p.Command = cfg.Command
+	}
+	p.Configured = cfg.Command
 	go func() {
-		p, err := s.configured(s.h.ctx, nil)
+		var err error
+		if p.Kind == "" {
+			p, err = s.configured(s.h.ctx, nil)
+		}
 		s.h.post(func() {
 			if err != nil {
 				s.refuse("reload", err.Error())

@@ -43,6 +43,7 @@ type refusal struct {
 func (h *Host) addService(cfg config.Service) *service {
 	s := &service{h: h, name: cfg.Name, gens: map[uint64]*generation{}, next: h.memory.lastGeneration(cfg.Name) + 1}
 	s.configure(cfg)
+	s.last = h.memory.lastEnded(cfg.Name)
 	h.services[s.name] = s
 	h.order = append(h.order, s.name)
 	return s
@@ -145,6 +146,7 @@ func (s *service) weighted() bool {
 func (s *service) committed(g *generation, warmFor time.Duration) {
 	before := s.serving
 	s.serving = g
+	g.weight = pluginapi.FullWeight // a first start may have known no listener to weigh
 	s.adoptExtra(g)
 	g.phase = pluginapi.PhaseServing
 	if s.warm == g {

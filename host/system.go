@@ -110,7 +110,7 @@ func (r *running) connections() ([]instance.Connection, error) {
 // inodes are the sockets of the instance's processes.
 func (r *running) inodes(pid int) map[uint64]struct{} {
 	inodes := map[uint64]struct{}{}
-	for _, p := range procfs.Session(pid, "ZDHOST_INSTANCE="+r.id) {
+	for _, p := range procfs.Session(pid, "ZDHOST_SOCKET="+r.socket("workload")) {
 		held, err := inetdiag.SocketInodes(p)
 		if err != nil {
 			continue // it ended

@@ -15,7 +15,7 @@ import (
 )
 
 // service is the name of the only service of a hosted system.
-const service = "web"
+const service = "peers"
 
 // hosted is a program under a zdhost of its own.
 type hosted struct {

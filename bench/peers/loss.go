@@ -199,6 +199,9 @@ func (f sufferer) figures(s *section, seen map[string]suffered) {
 		n := number(fmt.Sprintf("lost, %s, %s", f.name, sc.name), float64(r.Failed), fmt.Sprintf("of %d requests", r.Requests))
 		if f.want == anything && f.needs == nil {
 			n = n.against(atMost(0))
+			if r.Failed > 0 {
+				s.note("%s, %s: %v; the first: %s.", f.name, sc.name, r.ByKind, r.Failures[0])
+			}
 		}
 		s.figure(n)
 	}

@@ -32,8 +32,8 @@ func full() scale {
 func quick() scale {
 	return scale{
 		limit: 90 * time.Second,
-		pairs: 6, run: 80 * time.Millisecond,
-		windows: 3, window: 1200 * time.Millisecond,
-		starts: 5, rest: time.Second, changes: 500, rollbacks: 5, upgrades: 4,
+		pairs: 4, run: 60 * time.Millisecond,
+		windows: 2, window: 1200 * time.Millisecond,
+		starts: 5, rest: time.Second, changes: 500, rollbacks: 5, upgrades: 3,
 	}
 }

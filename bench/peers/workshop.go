@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"time"
 
 	"github.com/zdhost/zdhost/bench/servers"
 )
@@ -17,6 +18,7 @@ import (
 type workshop struct {
 	scale    scale
 	progress io.Writer
+	began    time.Time
 
 	dir                            string // short, since sockets live below it
 	places                         int
@@ -30,7 +32,7 @@ func openWorkshop(ctx context.Context, s scale, progress io.Writer) (*workshop, 
 	if err != nil {
 		return nil, fmt.Errorf("cannot make a directory: %w", err)
 	}
-	w := &workshop{scale: s, progress: progress, dir: dir, haproxy: installed("haproxy"), nginx: installed("nginx")}
+	w := &workshop{scale: s, progress: progress, began: time.Now(), dir: dir, haproxy: installed("haproxy"), nginx: installed("nginx")}
 	// nginx's workers run as an ordinary user.
 	if err := errors.Join(os.Chmod(dir, 0o755), w.build(ctx)); err != nil {
 		return nil, errors.Join(err, w.close())
@@ -41,7 +43,9 @@ func openWorkshop(ctx context.Context, s scale, progress io.Writer) (*workshop, 
 func (w *workshop) close() error { return os.RemoveAll(w.dir) }
 
 // say tells whoever waits what is done now.
-func (w *workshop) say(format string, args ...any) { fmt.Fprintf(w.progress, format+"\n", args...) }
+func (w *workshop) say(format string, args ...any) {
+	fmt.Fprintf(w.progress, "%4.0fs  %s\n", time.Since(w.began).Seconds(), fmt.Sprintf(format, args...))
+}
 
 func (w *workshop) build(ctx context.Context) error {
 	w.say("building")

@@ -137,6 +137,29 @@ func (h *host) history() []control.HistoryEntry {
 	return entries
 }
 
+// TestKinds_TwoHosts: two hosts on one machine have nothing to do with each other, though their services, generations
+// and instances have the same names.
+func TestKinds_TwoHosts(t *testing.T) {
+	var hosts [2]*host
+	var offers [2]*offer
+	for i := range hosts {
+		g := newGround(t, nil)
+		offers[i] = g.offers("naive", freeAddress(t))
+		hosts[i] = g.configured(configuration{address: offers[i].address, command: offers[i].release("v1")}.String())
+	}
+	other := hosts[1].service(web)
+	clients := hosts[1].flow(newConnections(offers[1].address))
+	hosts[0].upgrades(web, 3, offers[0].release)
+	if code := hosts[0].stop(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	clients.more(hosts[1].ground, 50)
+	wantNoneFailed(t, clients.end())
+	if now := hosts[1].service(web); now.Restarts != 0 || now.Instances[0].PID != other.Instances[0].PID {
+		t.Errorf("the other host's instance was touched: %+v, was %+v", now.Instances, other.Instances)
+	}
+}
+
 // TestKinds_WithoutConfiguration: `run -- PROGRAM` names the service after the program and holds the address that it
 // binds; `upgrade -- PROGRAM` takes the place of it.
 func TestKinds_WithoutConfiguration(t *testing.T) {

@@ -215,7 +215,7 @@ func (s *session) releases(ctx context.Context) (*release.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir = filepath.Join(dir, "releases")
+	dir = filepath.Join(dir, "store")
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return nil, usage("open the store of releases", fmt.Errorf("there is none at %s", dir), "name the host's directory with --state-dir")
 	}

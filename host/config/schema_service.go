@@ -64,7 +64,7 @@ func healthKeys() []Key {
 func drainKeys() []Key {
 	return []Key{
 		{Name: "timeout", Type: TypeDuration, Default: "30s", Values: []string{"auto"}, Mistaken: []string{"grace", "grace_period"},
-			Doc: "Time for the instance to end its work; then SIGKILL to its whole group. `auto`: as long as something moves, up to `max`."},
+			Doc: "Time for the instance to end its work; then SIGKILL to its whole group. `auto`: four times the longest wait for an answer that was seen, between 5 s and `max`."},
 		{Name: "settle", Type: TypeDuration, Default: "5s", Doc: "A connection counts as quiet when its last byte was the server's and was acknowledged this long ago."},
 		{Name: "signal", Type: TypeSignal, Default: "SIGTERM", Example: `"SIGQUIT"`, Mistaken: []string{"stop_signal"}, Doc: "The signal that asks the program to stop."},
 		{Name: "max", Type: TypeDuration, NonZero: true, Default: "10m", Doc: "Bound of `timeout = \"auto\"`."},

@@ -61,7 +61,7 @@ type Health struct {
 // Drain says how an instance is stopped.
 type Drain struct {
 	Timeout time.Duration // with Auto: Max
-	Auto    bool          // as long as something moves, up to Max
+	Auto    bool          // from the longest wait for an answer that was seen, up to Max
 	Settle  time.Duration
 	Signal  syscall.Signal
 	Max     time.Duration // of Auto

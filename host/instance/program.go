@@ -128,6 +128,9 @@ func (l *life) greet(c *workload.Conn, m workload.Message) {
 	if old := l.program.conn; old != nil && old != c {
 		_ = old.Close()
 	}
+	if l.stats == nil {
+		l.stats = &workload.Stats{} // it counts, and has nothing to tell yet
+	}
 	l.program.conn, l.program.moves = c, m.Moves
 	l.program.quiesced = m.Phase == workload.PhaseQuiesced
 	l.program.epoch = max(l.program.epoch, m.Epoch)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -152,8 +153,20 @@ func memfd(spec Spawn) (int, error) {
 
 // members lists the living processes of the child, its main process left out.
 func (c *child) members() []int {
-	all := procfs.Session(c.pid, "ZDHOST_INSTANCE="+c.spec.ID)
+	all := procfs.Session(c.pid, c.mark())
 	return slices.DeleteFunc(all, func(pid int) bool { return pid == c.pid })
+}
+
+// mark is the variable by which a process that left the session is recognised.
+// Its value is a path that this keeper alone hands out: an id may be another
+// keeper's too.
+func (c *child) mark() string {
+	for _, kv := range c.spec.Env {
+		if strings.HasPrefix(kv, "ZDHOST_SOCKET=") {
+			return kv
+		}
+	}
+	return ""
 }
 
 // signal sends sig to the main process, or to all that belong to it.

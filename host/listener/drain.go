@@ -32,7 +32,8 @@ type Drained struct {
 
 // DrainQueue waits until no connection is on its way to the lane and its accept queue is empty. The lane's weight
 // must be 0, and the programs on it must still accept. Handshakes can't be told apart by lane: it notes those of the
-// whole port and waits until these are gone, at most 3 s.
+// whole port and waits until these are gone, at most 3 s. A unix lane has none; that its path leads to another socket
+// is the caller's to see to. A datagram lane is shared: [ErrShared].
 //
 // The error matches [ErrWeighted] if the lane has a weight, or gets one meanwhile, and is the context's if that ends
 // first; what was seen until then is returned with it. Empty is true of the moment: keep watching the queue.
@@ -48,7 +49,7 @@ func (lane *Lane) DrainQueue(ctx context.Context) (Drained, error) {
 }
 
 func (lane *Lane) drainQueue(ctx context.Context, seen *Drained) error {
-	if !lane.listener.steerable() {
+	if lane.listener.address.Network == UDP {
 		return ErrShared
 	}
 	if err := lane.quiet(seen); err != nil {
@@ -56,6 +57,9 @@ func (lane *Lane) drainQueue(ctx context.Context, seen *Drained) error {
 	}
 	if err := pause(ctx, settle); err != nil {
 		return err
+	}
+	if lane.listener.address.Network == Unix { // a connect is in the queue when it returns
+		return lane.waitEmpty(ctx, seen)
 	}
 	handshakes, err := lane.handshakes()
 	if err != nil {

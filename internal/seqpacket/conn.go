@@ -80,9 +80,18 @@ func (c *Conn) Send(b []byte, fds []int) error {
 		}
 	})
 	if err != nil {
-		return err
+		return unwaited(err)
 	}
 	return sent
+}
+
+// unwaited says why the runtime's poller would not wait: the deadline, or the
+// file was closed, for which it has an error of its own.
+func unwaited(err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
+	}
+	return os.ErrClosed
 }
 
 // Receive reads one message into b and returns its length and descriptors,
@@ -98,11 +107,11 @@ func (c *Conn) Receive(b []byte) (int, []int, error) {
 			}
 		}
 	})
-	if err == nil {
-		err = got
-	}
 	if err != nil {
-		return 0, nil, err
+		return 0, nil, unwaited(err)
+	}
+	if got != nil {
+		return 0, nil, got
 	}
 	fds, err := descriptors(c.oob[:oobn])
 	if err != nil {
@@ -139,7 +148,7 @@ func (c *Conn) PeerPID() (int, error) {
 	return int(cred.Pid), nil
 }
 
-// Close closes this end; a Receive that is waiting returns an error.
+// Close closes this end; who waits in it gets os.ErrClosed.
 func (c *Conn) Close() error { return c.file.Close() }
 
 // CloseAll closes every descriptor of the list.
