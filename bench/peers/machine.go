@@ -68,7 +68,7 @@ func afterWord(line, word string) string {
 }
 
 // busy reports whether something else had so much of the machine that comparisons mean little.
-func (m machine) busy() bool { return m.Load > 0.3*float64(m.CPUs) }
+func (m machine) busy() bool { return m.Load > 0.5*float64(m.CPUs) }
 
 func (m machine) table() table {
 	t := table{Head: []string{"", ""}}

@@ -48,6 +48,7 @@ func TestWritePageRefusesAPageWithoutMarks(t *testing.T) {
 		"none":       "# Speed\n",
 		"one":        pageBegin,
 		"two begins": pageBegin + pageBegin + pageEnd,
+		"two ends":   pageBegin + pageEnd + pageEnd,
 		"turned":     pageEnd + pageBegin,
 	} {
 		path := filepath.Join(t.TempDir(), "performance.md")

@@ -57,10 +57,8 @@ func (p *process) signal(s os.Signal) error {
 // stop ends the process with SIGTERM, or itself and everything below it with SIGKILL if that takes too long, which
 // is an error. It returns when the process is gone.
 func (p *process) stop() error {
-	select {
-	case <-p.ended:
+	if p.gone() {
 		return nil
-	default:
 	}
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
@@ -72,8 +70,21 @@ func (p *process) stop() error {
 	return errors.Join(err, p.kill())
 }
 
+// gone reports whether the process has ended; its PID may be another's by then.
+func (p *process) gone() bool {
+	select {
+	case <-p.ended:
+		return true
+	default:
+		return false
+	}
+}
+
 // kill ends the process and all its descendants. Killing the parent first keeps it from replacing a child.
 func (p *process) kill() error {
+	if p.gone() {
+		return nil
+	}
 	stats, err := readProcStats()
 	for _, s := range tree(stats, p.pid()) {
 		if e := syscall.Kill(s.pid, syscall.SIGKILL); e != nil && !errors.Is(e, syscall.ESRCH) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -66,6 +67,7 @@ func (l *life) probed() []string {
 		for name := range l.ready.listening {
 			names = append(names, name)
 		}
+		slices.Sort(names)
 	}
 	return names
 }

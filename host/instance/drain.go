@@ -74,12 +74,7 @@ const (
 // inbox for connections that can be moved, -1 for none; the instance owns it. A
 // second call counts only with more haste.
 func (i *Instance) Drain(successor int, haste Haste) {
-	i.mail.put(func(l *life) { l.beginDrain(successor, haste) })
-	select {
-	case <-i.done:
-		closeFD(successor)
-	default:
-	}
+	i.mail.give(successor, func(l *life) { l.beginDrain(successor, haste) })
 }
 
 func (l *life) beginDrain(successor int, haste Haste) {
@@ -169,14 +164,15 @@ func (d *drain) hasten(haste Haste) {
 	if haste >= Stop {
 		d.quietBy = now
 	}
-	if haste == Hurry {
-		d.deadline = now.Add(time.Second)
+	if by := now.Add(time.Second); haste == Hurry && by.Before(d.deadline) {
+		d.deadline = by
 	}
 	d.tick.Reset(0)
 }
 
+// extend gives a program that asks for it more time, unless there is none.
 func (d *drain) extend(at time.Time) {
-	if at.After(d.deadline) {
+	if d.haste != Hurry && !d.killed && at.After(d.deadline) {
 		d.deadline = at
 		if !d.signalled {
 			d.quietBy = at.Add(-time.Second)

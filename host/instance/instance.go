@@ -160,13 +160,14 @@ type Channels struct {
 // descriptors of ch.
 func (i *Instance) Run(ctx context.Context, ch Channels) {
 	defer close(i.done)
+	defer i.mail.close()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	l := &life{Instance: i, ctx: ctx, state: Starting, begun: time.Now(), restored: ch.Restored, checkDone: make(chan error, 1)}
 	l.until = l.begun.Add(i.spec.Ready.Timeout)
 	l.ready = readiness{
 		required: i.spec.Ports, adopts: i.spec.Adopts, needsWord: i.spec.Ready.Notify,
-		checks: 1, listening: map[string]bool{},
+		needsPort: i.spec.Ready.HTTP != "", checks: 1, listening: map[string]bool{},
 	}
 	l.readyTimer, l.checkTimer = time.NewTimer(i.spec.Ready.Timeout), stopped()
 	l.watchdog, l.sample = stopped(), stopped()
@@ -184,8 +185,8 @@ func (i *Instance) Run(ctx context.Context, ch Channels) {
 		case f := <-i.in:
 			f(l)
 		case <-i.mail.wake:
-			for _, f := range i.mail.take() {
-				f(l)
+			for _, letter := range i.mail.take() {
+				letter.read(l)
 			}
 		case <-l.readyTimer.C:
 			l.startTimedOut()
@@ -243,7 +244,7 @@ func stopped() *time.Timer {
 
 // worker says that nothing tells which addresses the program must serve.
 func (l *life) worker() bool {
-	return l.spec.Adopts && len(l.spec.Ports) == 0 && !l.spec.Ready.Notify && l.spec.Ready.HTTP == "" && len(l.spec.Ready.Exec) == 0
+	return l.spec.Adopts && len(l.spec.Ports) == 0 && !l.ready.needsWord && l.spec.Ready.HTTP == "" && len(l.spec.Ready.Exec) == 0
 }
 
 // consider starts the next check if readiness is within sight.
@@ -332,7 +333,7 @@ func (l *life) notified(n Notification) {
 		l.watchdog.Reset(l.spec.Watchdog)
 	}
 	if n.Trigger {
-		l.barked()
+		l.bark("its watchdog was triggered by the program itself")
 	}
 }
 
@@ -349,12 +350,16 @@ func (l *life) extend(by time.Duration) {
 	}
 }
 
-// barked ends a program whose watchdog was not heard, as systemd does: SIGABRT,
-// so that it may leave a core.
 func (l *life) barked() {
+	l.bark(fmt.Sprintf("its watchdog was not heard for %s", l.spec.Watchdog))
+}
+
+// bark ends a program that is stuck, as systemd does: SIGABRT, so that it may
+// leave a core.
+func (l *life) bark(reason string) {
 	if l.state == Exited || l.drain != nil {
 		return
 	}
-	l.note(Notice{Failed: true, Reason: fmt.Sprintf("its watchdog was not heard for %s", l.spec.Watchdog)})
+	l.note(Notice{Failed: true, Reason: reason})
 	_ = l.world.Signal(l.ctx, syscall.SIGABRT, false)
 }

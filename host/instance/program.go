@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -34,7 +35,21 @@ func (p *program) tell(m workload.Message, fd int) bool {
 	if fd >= 0 {
 		fds = []int{fd}
 	}
-	return p.conn.Send(m, fds...) == nil
+	return send(p.conn, m, fds...)
+}
+
+// sendTimeout bounds a send: whoever doesn't read must not hold up the deadlines.
+const sendTimeout = 100 * time.Millisecond
+
+// send closes a connection on which the message can't go out; a program that
+// still wants one dials again.
+func send(c *workload.Conn, m workload.Message, fds ...int) bool {
+	_ = c.SetWriteDeadline(time.Now().Add(sendTimeout))
+	err := c.Send(m, fds...)
+	if err != nil {
+		_ = c.Close()
+	}
+	return err == nil
 }
 
 func (p *program) close() {
@@ -73,8 +88,8 @@ func (l *life) receive(c *workload.Conn) {
 		if l.program != nil && l.program.conn == c {
 			l.program.conn = nil
 		}
-		_ = c.Close()
 	})
+	defer c.Close()
 	stop := closeAtEnd(l, c)
 	defer stop()
 	for {
@@ -103,6 +118,9 @@ func closeAtEnd(l *life, c *workload.Conn) (stop func()) {
 }
 
 func (l *life) heard(c *workload.Conn, m workload.Message) {
+	if m.Type != workload.TypeHello && (l.program == nil || l.program.conn != c) {
+		return // it has not said hello, or a newer connection has
+	}
 	switch m.Type {
 	case workload.TypeHello:
 		l.greet(c, m)
@@ -145,7 +163,7 @@ func (l *life) greet(c *workload.Conn, m workload.Message) {
 	if inbox >= 0 {
 		fds = []int{inbox}
 	}
-	_ = c.Send(workload.Message{
+	send(c, workload.Message{
 		Type: workload.TypeWelcome, V: workload.Version,
 		Service: l.spec.Service, Generation: l.spec.Generation, Instance: l.spec.ID,
 	}, fds...)
@@ -162,7 +180,7 @@ func (l *life) giveLanes(c *workload.Conn) {
 	if err != nil {
 		l.log.Error("cannot give lanes", "instance", l.spec.ID, "error", err)
 	}
-	_ = c.Send(workload.Message{Type: workload.TypeLanes, Names: names, Addresses: addresses}, fds...)
+	send(c, workload.Message{Type: workload.TypeLanes, Names: names, Addresses: addresses}, fds...)
 	for _, fd := range fds {
 		closeFD(fd)
 	}
@@ -172,7 +190,7 @@ func (l *life) giveLanes(c *workload.Conn) {
 // what it can into successor, an inbox's send end that the instance owns. Others
 // go on: their connections stay theirs.
 func (i *Instance) Quiesce(successor int) {
-	i.mail.put(func(l *life) {
+	i.mail.give(successor, func(l *life) {
 		if l.program.attached() && l.drain == nil && l.state == Ready {
 			l.program.quiesced = l.program.tell(workload.Message{Type: workload.TypeQuiesce, Successor: successor >= 0}, successor)
 			l.note(Notice{})

@@ -12,6 +12,7 @@ type readiness struct {
 	required  []Port // addresses it must listen on
 	adopts    bool   // listening is seen; else the sockets are given and listen already
 	needsWord bool   // READY=1 or the workload API's ready
+	needsPort bool   // its check is asked over a port, whichever it is
 	checks    int    // probes and checks that must pass
 
 	listening map[string]bool // ports it called listen on
@@ -30,7 +31,12 @@ type Port struct {
 
 // mayCheck says that probing makes sense: what can be seen from outside is done.
 func (r *readiness) mayCheck() bool {
-	return len(r.deaf()) == 0 && (!r.needsWord || r.said)
+	return len(r.deaf()) == 0 && (!r.needsWord || r.said) && !r.nowhere()
+}
+
+// nowhere says that there is no port to ask yet.
+func (r *readiness) nowhere() bool {
+	return r.needsPort && len(r.required) == 0 && len(r.listening) == 0
 }
 
 func (r *readiness) ready() bool { return r.mayCheck() && (r.checks == 0 || r.passed) }
@@ -64,6 +70,8 @@ func (r *readiness) missing() string {
 		parts = append(parts, s)
 	} else if r.needsWord && !r.said {
 		parts = append(parts, "it has not said READY=1")
+	} else if r.nowhere() {
+		parts = append(parts, "it listens nowhere, and its check needs a port")
 	} else if r.checks > 0 && !r.passed {
 		s := "its check has not passed"
 		if r.lastCheck != "" {

@@ -13,19 +13,20 @@ import (
 // homes says which packages may import a module. Tests may import any module
 // that go.mod names.
 var homes = map[string][]string{
-	"github.com/hashicorp/hcl/v2":     {"plugins/configformats/hcl"},
-	"github.com/knadh/koanf/v2":       {"host/config"},
-	"github.com/mattn/go-isatty":      {"cmd/zdhost"},
-	"github.com/pelletier/go-toml/v2": {"plugins/configformats/toml"},
-	"github.com/rogpeppe/go-internal": nil,
-	"github.com/spf13/cobra":          {"cmd/zdhost"},
-	"github.com/spf13/pflag":          {"cmd/zdhost"},
-	"github.com/zclconf/go-cty":       {"plugins/configformats/hcl"},
-	"go.yaml.in/yaml/v3":              {"plugins/configformats/yaml"},
-	"golang.org/x/net":                {"host/listener", "host/traffic"},
-	"golang.org/x/sys":                {"..."},
-	"golang.org/x/tools":              nil,
-	"pgregory.net/rapid":              nil,
+	"github.com/hashicorp/hcl/v2":         {"plugins/configformats/hcl"},
+	"github.com/knadh/koanf/v2":           {"host/config"},
+	"github.com/mattn/go-isatty":          {"cmd/zdhost"},
+	"github.com/pelletier/go-toml/v2":     {"plugins/configformats/toml"},
+	"github.com/prometheus/client_golang": {"host"},
+	"github.com/rogpeppe/go-internal":     nil,
+	"github.com/spf13/cobra":              {"cmd/zdhost"},
+	"github.com/spf13/pflag":              {"cmd/zdhost"},
+	"github.com/zclconf/go-cty":           {"plugins/configformats/hcl"},
+	"go.yaml.in/yaml/v3":                  {"plugins/configformats/yaml"},
+	"golang.org/x/net":                    {"host/listener", "host/traffic"},
+	"golang.org/x/sys":                    {"..."},
+	"golang.org/x/tools":                  nil,
+	"pgregory.net/rapid":                  nil,
 }
 
 const dependenciesADR = "docs/adr/0002-dependencies.md"

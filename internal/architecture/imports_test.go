@@ -56,6 +56,8 @@ var importRules = []importRule{
 	{of: "internal/architecture", why: "it has tests only"},
 	{of: "bench/...", may: []string{"bench/...", "zdapp/...", "host/control"},
 		why: "what measures zdhost stands outside of it and speaks to it as a user does"},
+	{of: "bench/peers", may: []string{"bench/...", "host/control", "host/inetdiag", "host/listener", "host/traffic"},
+		why: "it measures a change of weights by itself, and everything else from outside"},
 	{of: "examples/...", may: []string{"zdapp/...", "pluginapi/...", "examples/..."},
 		why: "an example may use what a reader may import"},
 }
