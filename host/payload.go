@@ -36,6 +36,9 @@ func (p payload) path() (string, error) {
 	}
 	found, err := exec.LookPath(name)
 	if err != nil {
+		if notThis := executable(inside); errors.Is(notThis, errNotExecutable) {
+			return inside, notThis
+		}
 		return "", fmt.Errorf("cannot find program %q in %s or in PATH", name, p.Dir)
 	}
 	return found, nil

@@ -86,25 +86,24 @@ func within(dir, name string) string {
 	return filepath.Join(dir, name)
 }
 
+// findProgram resolves a program's name. A file that is there and not executable is
+// found too: whether it runs is for its start to show.
 func findProgram(name, dir string) (string, error) {
 	local := within(dir, name)
 	info, err := os.Stat(local)
 	found := err == nil && info.Mode().IsRegular()
-	if found && info.Mode()&0o111 != 0 {
+	if found && (info.Mode()&0o111 != 0 || strings.Contains(name, "/")) {
 		return local, nil
 	}
 	if strings.Contains(name, "/") {
-		if found {
-			return "", fmt.Errorf("%s is not executable (chmod +x)", local)
-		}
 		return "", fmt.Errorf("there is no program %s", local)
 	}
 	path, err := exec.LookPath(name)
-	if err == nil && filepath.IsAbs(path) {
+	switch {
+	case err == nil && filepath.IsAbs(path):
 		return filepath.Clean(path), nil
-	}
-	if found {
-		return "", fmt.Errorf("%s is not executable (chmod +x), and PATH has no other", local)
+	case found:
+		return local, nil
 	}
 	return "", fmt.Errorf("there is no program %q in %s or in PATH", name, dir)
 }
