@@ -97,7 +97,7 @@ func (g *generation) scale(n int) {
 			}
 		}
 		for len(g.running()) < g.want {
-			g.spawn(g.payload)
+			g.spawn(g.payload, false)
 		}
 	})
 }
@@ -166,21 +166,36 @@ func (g *generation) quiesce(to *generation) {
 	g.svc.moveConnections()
 }
 
-// moveConnections asks the instances of quiesced generations to give their
-// connections away, as soon as somebody takes them: an instance of the successor
-// that can, and none that is itself still giving its own away.
+// moveConnections asks the instances of quiesced and of leaving generations to
+// give their connections away, as soon as somebody takes them: an instance of the
+// successor that can, and none that is itself still giving its own away. Where
+// the successor is another than before, they are told.
 func (s *service) moveConnections() {
 	for _, g := range s.gens {
-		if g.moves == nil || !g.moves.takes() {
+		to := g.successor()
+		if to == nil {
 			continue
 		}
 		for _, r := range g.running() {
-			if r.state == instance.Ready && r.moves && !r.asked {
-				r.asked = true
-				r.inst.Quiesce(g.moves.inbox.sendEnd())
+			if r.moves && r.to != to && (r.state == instance.Ready || r.draining && r.haste == instance.Orderly) {
+				r.to = to
+				r.inst.Quiesce(to.inbox.sendEnd())
 			}
 		}
 	}
+}
+
+// successor is the generation that takes this one's connections now; nil if this
+// one keeps them, or if that one can't.
+func (g *generation) successor() *generation {
+	to := g.moves
+	if g.leaving != nil {
+		to = g.svc.serving
+	}
+	if to == nil || to == g || to.phase == pluginapi.PhaseGone || !to.takes() {
+		return nil
+	}
+	return to
 }
 
 // takes says that connections which are sent to the generation's inbox are read.
@@ -199,7 +214,7 @@ func (g *generation) takes() bool {
 func (g *generation) resume() {
 	g.moves = nil
 	for _, r := range g.running() {
-		r.asked = false
+		r.to = nil
 		r.inst.Resume()
 	}
 }
@@ -237,7 +252,7 @@ func (g *generation) crashed(r *running, reason string) {
 	g.loop, g.lastEnd, g.retryAt = loop, reason, time.Now().Add(wait)
 	s.h.after(wait, func() {
 		if g.phase != pluginapi.PhaseGone && !s.h.stopping && len(g.running()) < g.want {
-			g.spawn(g.payload)
+			g.spawn(g.payload, false)
 		}
 	})
 }

@@ -63,26 +63,22 @@ func (l *leaving) step() {
 		return
 	}
 	for _, r := range left {
-		r.drain(l.successor(), l.haste)
+		r.drain(l.g.successor(), l.haste)
 	}
 }
 
-// drain begins an instance's end, once for each degree of haste.
-func (r *running) drain(successor int, haste instance.Haste) {
+// drain begins an instance's end, once for each degree of haste. Connections that
+// can be moved go to another generation, unless that is nil.
+func (r *running) drain(to *generation, haste instance.Haste) {
 	if r.draining && haste <= r.haste {
-		closeFDs(successor)
 		return
 	}
-	r.draining, r.haste = true, haste
-	r.inst.Drain(successor, haste)
-}
-
-// successor is where connections that can be moved go.
-func (l *leaving) successor() int {
-	if s := l.g.svc.serving; s != nil && s != l.g && s.phase != pluginapi.PhaseGone && s.takes() {
-		return s.inbox.sendEnd()
+	r.draining, r.haste, r.to = true, haste, to
+	successor := -1
+	if to != nil {
+		successor = to.inbox.sendEnd()
 	}
-	return -1
+	r.inst.Drain(successor, haste)
 }
 
 // drainQueues waits until no handshake is under way and the accept queues are
@@ -174,8 +170,7 @@ func (l *leaving) checked(empty bool) {
 	l.empty = false
 	s.h.log.Info("sweeper started", "service", s.name, "generation", l.g.number, "release", s.serving.payload.Release)
 	l.g.cfg = s.serving.cfg
-	r := l.g.spawn(s.serving.payload)
-	r.sweeps = true
+	l.g.spawn(s.serving.payload, true)
 }
 
 func (l *leaving) sweeperFailed(err error) {

@@ -38,18 +38,19 @@ type running struct {
 	sweeps   bool
 	draining bool
 	haste    instance.Haste
-	moves    bool // it takes connections that were moved
-	quiesced bool // it gives its own away
-	asked    bool // to do so
-	over     bool // its process has ended
+	moves    bool        // it takes connections that were moved
+	quiesced bool        // it gives its own away
+	to       *generation // that they go to; nil if it was not asked to
+	over     bool        // its process has ended
 }
 
-// spawn starts one instance of the payload on the generation's lanes. It returns
-// at once; what becomes of it is heard later.
-func (g *generation) spawn(p payload) *running {
+// spawn starts one instance of the payload on the generation's lanes, a sweeper
+// perhaps. It returns at once; what becomes of it is heard later.
+func (g *generation) spawn(p payload, sweeps bool) {
 	s, h := g.svc, g.svc.h
 	r := &running{
 		number: h.memory.nextInstance(), gen: g, payload: p, begun: time.Now(), since: time.Now(), state: instance.Starting,
+		sweeps: sweeps,
 	}
 	r.id = fmt.Sprintf("%s-%d-%d", s.name, g.number, r.number)
 	h.record(recordInstance, "", instanceRecord{Service: s.name, Instance: r.id, Number: r.number, Generation: g.number, What: "started"})
@@ -61,15 +62,14 @@ func (g *generation) spawn(p payload) *running {
 	path, err := p.path()
 	if err != nil {
 		h.later(func() { r.spawnFailed(err) })
-		return r
+		return
 	}
 	order, err := g.order(r, path)
 	if err != nil {
 		h.later(func() { r.spawnFailed(err) })
-		return r
+		return
 	}
 	go r.start(order)
-	return r
 }
 
 // start binds the instance's own sockets, has the program started, and lives the
@@ -284,7 +284,7 @@ func (r *running) notReady(reason string) {
 		return
 	}
 	g.svc.h.log.Warn("replacement is not ready in time; it is ended", "instance", r.id, "reason", reason)
-	r.drain(-1, instance.Hurry)
+	r.drain(nil, instance.Hurry)
 }
 
 // unhealthy is heard of one that was ready. While its generation is a candidate
@@ -297,7 +297,7 @@ func (r *running) unhealthy(reason string) {
 		return
 	}
 	if g.phase != pluginapi.PhaseGone {
-		r.drain(-1, instance.Hurry)
+		r.drain(nil, instance.Hurry)
 	}
 }
 

@@ -32,7 +32,7 @@ func (h *Host) stop(urgent bool) {
 		}
 		for _, g := range s.living() {
 			for _, r := range g.running() {
-				r.drain(-1, h.haste())
+				r.drain(nil, h.haste())
 			}
 		}
 	}

@@ -143,14 +143,17 @@ func (c *conductor) welcomed(a ask) {
 	switch c.phase {
 	case workload.PhaseStarting: // serve starts it
 		return
-	case workload.PhaseQuiesced, workload.PhaseDraining:
-		in.halt()
+	case workload.PhaseDraining:
+		if c.fleet.route.Load() == nil {
+			in.halt()
+		}
 	}
 	c.started.Go(in.run)
 }
 
-// quiesce stops accepting and makes connections move to the successor, if there is one. It can be undone. While the
-// app drains it only changes the successor.
+// quiesce makes connections move to the successor, if there is one. What reaches the app all the same, from a lane's
+// queue or from who was given its inbox, it takes and moves on: nobody else may be there to do so. It can be undone.
+// While the app drains it only changes the successor.
 func (c *conductor) quiesce(a ask) {
 	out := c.outboxOf(&a)
 	if c.phase == workload.PhaseDraining {
@@ -159,7 +162,6 @@ func (c *conductor) quiesce(a ask) {
 		}
 		return
 	}
-	c.stopTaking()
 	c.pass = &pass{out: out, before: c.fleet.tally.movedOut.Load(), until: time.Now().Add(passMost)}
 	c.head(out)
 	c.reach(workload.PhaseQuiesced, a.Epoch)
@@ -174,7 +176,6 @@ func (c *conductor) resume(a ask) {
 	c.pass = nil
 	c.head(nil)
 	c.reach(workload.PhaseServing, a.Epoch)
-	c.startTaking()
 	c.reply(workload.Message{Type: workload.TypeResumed, Epoch: c.epoch, Stats: c.stats()})
 }
 
@@ -204,10 +205,12 @@ func (c *conductor) drain(ctx context.Context, a ask) {
 		hooked, cancel := context.WithCancel(context.WithoutCancel(ctx))
 		c.timeUp = cancel
 		c.goodbye = c.app.sayGoodbye(hooked)
-		c.stopTaking()
 	}
 	if out != nil {
 		c.head(out)
+	}
+	if !again {
+		c.stopTaking()
 	}
 	c.fleet.telling.Store(true) // not before there is a way out: who can move needn't be told
 }
@@ -268,13 +271,11 @@ func (c *conductor) lookAtDrain(ctx context.Context) (done bool, err error) {
 	if c.farewell == nil {
 		return false, nil
 	}
-	h := c.fleet.count()
-	select {
-	case <-c.goodbye:
-	default:
-		h.hooks = true
+	dismiss, then := c.farewell.step(time.Now(), c.headcount())
+	if then == shutdown && c.inbox != nil { // what arrives from now on is left to the host
+		c.inbox.halt()
+		dismiss, then = c.farewell.step(time.Now(), c.headcount())
 	}
-	dismiss, then := c.farewell.step(time.Now(), h)
 	c.fleet.dismiss(dismiss)
 	switch then {
 	case wait:
@@ -290,6 +291,17 @@ func (c *conductor) lookAtDrain(ctx context.Context) (done bool, err error) {
 		return true, fmt.Errorf("cannot drain: %d %w", left, ErrCut)
 	}
 	return true, nil
+}
+
+// headcount is what the drain still waits for.
+func (c *conductor) headcount() headcount {
+	h := c.fleet.count()
+	select {
+	case <-c.goodbye:
+	default:
+		h.hooks = true
+	}
+	return h
 }
 
 // shutDown sends GOAWAY on what is left, HTTP/2, and waits for its streams until the deadline.

@@ -341,24 +341,29 @@ func TestFullInboxKeepsConnectionsHere(t *testing.T) {
 	}
 }
 
-func TestQuiescedProgramTakesNothing(t *testing.T) {
+func TestQuiescedProgramMovesOnWhatStillReachesIt(t *testing.T) {
 	t.Parallel()
 	h := newFakeHost(t)
 	p := h.ready()
-	p.tell(workload.Message{Type: workload.TypeQuiesce, Epoch: 1})
-	p.await(workload.TypeQuiesced)
-	q := h.ready()
+	q := h.start(false)
+	q.await(workload.TypeReady)
+	q.signal(syscall.SIGSTOP) // the lane is p's alone
+	p.quiesce(q, 1)
+	var late []*client
 	for i := range 50 {
-		dial(t, h.address, fmt.Sprintf("c%d", i)).mustPost(t, q)
+		late = append(late, dial(t, h.address, fmt.Sprintf("c%d", i)))
 	}
-	q.tell(workload.Message{Type: workload.TypeQuiesce, Epoch: 1})
-	q.await(workload.TypeQuiesced)
-	waiting := dial(t, h.address, "waiting") // in the queue
-	p.resume(2)
-	waiting.mustPost(t, p)
+	eventually(t, "p has moved them", func() bool { return p.await(workload.TypeStats).MovedOut == 50 })
+	q.signal(syscall.SIGCONT)
+	for _, c := range late {
+		c.mustPost(t, q)
+	}
+	if last := p.drain(q, 2); last.Accepted != 50 || last.Told != 0 || last.Cut != 0 {
+		t.Errorf("%+v", last.Stats)
+	}
 }
 
-func TestQuiesceTakesWhatIsInTheInbox(t *testing.T) {
+func TestQuiescedProgramMovesOnWhatItIsGiven(t *testing.T) {
 	t.Parallel()
 	h := newFakeHost(t)
 	p := h.ready()
@@ -366,13 +371,46 @@ func TestQuiesceTakesWhatIsInTheInbox(t *testing.T) {
 	c.mustPost(t, p)
 	q, r := h.ready(), h.ready()
 	q.quiesce(r, 1)
-	if m := p.quiesce(q, 1); m.Moved != 1 { // into an inbox that nobody reads
+	if m := p.quiesce(q, 1); m.Moved != 1 {
 		t.Fatalf("moved %d", m.Moved)
 	}
-	if m := q.quiesce(r, 2); m.Moved != 1 || m.MovedIn != 1 {
-		t.Errorf("moved %d, %d in", m.Moved, m.MovedIn)
+	c.postUntil(t, r)
+	last := q.drain(r, 2)
+	if last.MovedIn == 0 || last.MovedIn+last.Accepted != last.MovedOut || last.Told != 0 || last.Cut != 0 {
+		t.Errorf("%+v", last.Stats)
+	}
+}
+
+func TestDrainingProgramMovesOnWhatItIsGiven(t *testing.T) {
+	t.Parallel()
+	h := newFakeHost(t)
+	q := h.ready()
+	streamer := dial(t, h.address, "down")
+	if err := streamer.write("GET /stream?chunks=200 HTTP/1.1\r\nHost: test\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "q streams", func() bool { return q.await(workload.TypeStats).Active == 1 })
+	p := h.ready()
+	var c *client // one that p has
+	eventually(t, "p takes a connection", func() bool {
+		c = dial(t, h.address, fmt.Sprintf("c%d", p.number))
+		pid, err := c.post()
+		return err == nil && pid == p.pid()
+	})
+	r := h.ready()
+	q.tell(drainMessage(1, 5_000), r.send)
+	if m := p.quiesce(q, 1); m.Moved != 1 {
+		t.Fatalf("moved %d", m.Moved)
 	}
 	c.mustPost(t, r)
+	if _, text, err := streamer.response(); err != nil || strings.Count(text, fmt.Sprintf("of %d\n", q.pid())) != 200 {
+		t.Fatalf("stream: %v, %q", err, text)
+	}
+	streamer.postUntil(t, r)
+	if m := q.await(workload.TypeDrained); m.MovedIn != 1 || m.MovedOut != m.Accepted+1 || m.Told != 0 || m.Cut != 0 {
+		t.Errorf("%+v", m.Stats)
+	}
+	q.ended()
 }
 
 func TestSiblingsShareAnInbox(t *testing.T) {

@@ -68,10 +68,6 @@ func (b *inbox) halt() {
 	b.stile.pause(func() { _ = b.conn.SetReadDeadline(longAgo) })
 }
 
-func (b *inbox) resume() {
-	b.stile.resume(func() { _ = b.conn.SetReadDeadline(time.Time{}) })
-}
-
 // close ends run; what is in the inbox is left to others.
 func (b *inbox) close() {
 	b.halt()

@@ -107,10 +107,6 @@ func (in *intake) retire() {
 	_ = in.lane.Close()
 }
 
-func (in *intake) resume() {
-	in.stile.resume(func() { _ = in.lane.SetDeadline(time.Time{}) })
-}
-
 // Accept gives net/http the next connection.
 func (in *intake) Accept() (net.Conn, error) {
 	in.ask.Do(func() { close(in.asked) })

@@ -150,7 +150,7 @@ func (c *conductor) idleTimeout() time.Duration {
 	return c.app.server.ReadTimeout
 }
 
-// stopTaking keeps new connections out, from the lanes and from the inbox.
+// stopTaking keeps new connections out. The inbox is read on where there is a successor: what is moved here goes there.
 func (c *conductor) stopTaking() {
 	for _, in := range c.intakes {
 		if c.alone && c.farewell != nil {
@@ -159,17 +159,8 @@ func (c *conductor) stopTaking() {
 			in.pause()
 		}
 	}
-	if c.inbox != nil {
+	if c.inbox != nil && c.fleet.route.Load() == nil {
 		c.inbox.pause()
-	}
-}
-
-func (c *conductor) startTaking() {
-	for _, in := range c.intakes {
-		in.resume()
-	}
-	if c.inbox != nil {
-		c.inbox.resume()
 	}
 }
 

@@ -37,7 +37,7 @@ func (t *turnstile) leave() {
 	t.moved.Broadcast()
 }
 
-// pause keeps the loop out; wake must make its call return.
+// pause keeps the loop out for good; wake must make its call return.
 func (t *turnstile) pause(wake func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -46,15 +46,6 @@ func (t *turnstile) pause(wake func()) {
 	for t.inside {
 		t.moved.Wait()
 	}
-}
-
-// resume lets the loop in again; arm must undo what wake did.
-func (t *turnstile) resume(arm func()) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	arm()
-	t.paused = false
-	t.moved.Broadcast()
 }
 
 // close ends the loop; wake must make its call return.

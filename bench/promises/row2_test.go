@@ -1,6 +1,10 @@
 package promises
 
 import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
 	"testing"
 	"time"
 
@@ -84,6 +88,80 @@ func TestRow2_HalfRequests(t *testing.T) {
 			wantAnsweredBy(t, r, "v1", "v2")
 		})
 	}
+}
+
+// TestRow2_NewConnections: a zdapp server loses no new connection either, though as many clients knock as the
+// processors can serve, so that some are in a lane's queue at the very moment of each shift.
+func TestRow2_NewConnections(t *testing.T) {
+	for _, sockets := range socketWays {
+		t.Run(sockets, func(t *testing.T) {
+			h, o := shop(t, sockets)
+			options := newConnections(o.address)
+			options.Clients, options.Think, options.Timeout = 16, 0, 5*time.Second
+			clients := h.flow(options)
+			h.upgrades(web, 2*sized().rolls, o.release)
+			clients.more(h.ground, 100)
+			r := clients.end()
+			wantNoneFailed(t, r)
+			wantAnsweredBy(t, r, "v1", "v2")
+		})
+	}
+}
+
+// TestRow2_BusyThroughTwoUpgrades: a connection that was busy while two upgrades went by moves on from where it was
+// to the generation that serves now, and doesn't wait with the one between, which is kept warm.
+func TestRow2_BusyThroughTwoUpgrades(t *testing.T) {
+	h, o := shop(t, "inherit")
+	c, err := net.Dial("tcp", o.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	in := bufio.NewReader(c)
+	ask := func(path string) (release string) {
+		t.Helper()
+		if _, err := io.WriteString(c, "GET "+path+" HTTP/1.1\r\nHost: test\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		return answeredBy(t, in)
+	}
+	if got := ask("/"); got != "v1" {
+		t.Fatalf("answered by %s", got)
+	}
+	if _, err := io.WriteString(c, "GET /slow?d=1500ms HTTP/1.1\r\nHost: test\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	h.await("the request is in flight", patience, func() bool { return h.acceptedBy(h.service(web).Instances[0].PID, o.address) == 1 })
+	h.mustUpgrade(web, o.release("v2"), atOnce())
+	h.await("v1 drains", patience, func() bool { return h.draining() == 1 })
+	h.mustUpgrade(web, o.release("v3"), noBake())
+	if got := answeredBy(t, in); got != "v1" {
+		t.Errorf("the slow request was answered by %s", got)
+	}
+	began := time.Now()
+	for i := 0; ask("/") != "v3"; i++ { // the byte that net/http reads ahead may keep it for one more
+		if i == 2 {
+			t.Fatal("it never reached v3")
+		}
+	}
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("it waited %v on its way", took)
+	}
+}
+
+// answeredBy reads a response and returns the release that it names.
+func answeredBy(t *testing.T, in *bufio.Reader) string {
+	t.Helper()
+	r, err := http.ReadResponse(in, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	if _, err := io.Copy(io.Discard, r.Body); err != nil || r.Close {
+		t.Fatalf("read error %v, Connection: close %t", err, r.Close)
+	}
+	return r.Header.Get("X-Release")
 }
 
 // shop is a host with the zdapp server.

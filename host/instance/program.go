@@ -186,13 +186,19 @@ func (l *life) giveLanes(c *workload.Conn) {
 	}
 }
 
-// Quiesce has a program that speaks the workload API stop accepting and move
-// what it can into successor, an inbox's send end that the instance owns. Others
-// go on: their connections stay theirs.
+// Quiesce has a program that speaks the workload API move what it can into
+// successor, an inbox's send end that the instance owns. One that drains already
+// has another successor from then on. Programs that don't speak it go on: their
+// connections stay theirs.
 func (i *Instance) Quiesce(successor int) {
 	i.mail.give(successor, func(l *life) {
-		if l.program.attached() && l.drain == nil && l.state == Ready {
-			l.program.quiesced = l.program.tell(workload.Message{Type: workload.TypeQuiesce, Successor: successor >= 0}, successor)
+		m := workload.Message{Type: workload.TypeQuiesce, Successor: successor >= 0}
+		switch {
+		case !l.program.attached():
+		case l.drain != nil && l.drain.asked:
+			l.program.tell(m, successor)
+		case l.drain == nil && l.state == Ready:
+			l.program.quiesced = l.program.tell(m, successor)
 			l.note(Notice{})
 		}
 		closeFD(successor)

@@ -264,6 +264,22 @@ func TestQuiesceAndResume(t *testing.T) {
 	}
 }
 
+func TestQuiesceWhileDraining(t *testing.T) {
+	o := openOffice(t, Spec{Ports: []Port{web}, Drain: DrainSpec{Timeout: time.Minute}})
+	v := o.dial()
+	v.hello(workload.Message{Ready: true, Moves: true})
+	o.until("ready", isReady)
+	o.Drain(null(t), Orderly)
+	v.hear(workload.TypeDrain, 1)
+	o.Quiesce(null(t)) // another generation serves now
+	if m := v.hear(workload.TypeQuiesce, 1); !m.Successor {
+		t.Errorf("%+v", m)
+	}
+	if n := o.until("draining", func(n Notice) bool { return n.State == Draining }); n.Quiesced {
+		t.Error("it counts as quiesced")
+	}
+}
+
 func TestReconnect(t *testing.T) {
 	o := openOffice(t, Spec{Ports: []Port{web}})
 	old := o.dial()

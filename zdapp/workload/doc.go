@@ -10,7 +10,7 @@
 //	                 ready {}
 //	                 stats {requests, active, …}               at most every 250 ms, while they change
 //	                 quiesced {epoch, moved, kept, …stats}     the ask is done; what is busy moves when it is idle
-//	                 resumed {epoch, …stats}                   accepts again
+//	                 resumed {epoch, …stats}                   keeps its connections again
 //	                 drained {epoch, cut, …stats}              the program ends now
 //	host → program   welcome {v, service, generation, instance}        descriptor (optional): receive end of the inbox
 //	                 lanes {names, addresses}                          one descriptor a name
@@ -20,9 +20,10 @@
 //	program → program, through an inbox
 //	                 move {v, listener, requests}                      one descriptor: the connection
 //
-// An inbox belongs to a generation and is shared by its instances. A program reads it while it serves, and takes what
-// is in it once more when it is quiesced. So whoever goes back from one generation to the other waits for the first
-// one's resumed before it quiesces the second: connections that arrive at a quiesced program are moved on or wait.
+// An inbox belongs to a generation and is shared by its instances. A program takes what arrives in its inbox and on its
+// lanes until it drains; one that is quiesced moves it on at once. So whoever goes back from one generation to the other
+// waits for the first one's resumed before it quiesces the second: else connections could go round in a circle. A
+// quiesce that reaches a draining program only changes its successor.
 //
 // The connection to the host may break at any time;
 // a program dials again and says hello with the epoch and the phase that it has reached.

@@ -33,8 +33,8 @@ const (
 const (
 	PhaseStarting = "starting" // doesn't accept yet
 	PhaseServing  = "serving"  // accepts
-	PhaseQuiesced = "quiesced" // doesn't accept, gives its connections away, may be resumed
-	PhaseDraining = "draining" // as quiesced, and ends when the last connection is gone
+	PhaseQuiesced = "quiesced" // gives its connections away, those that still reach it too; may be resumed
+	PhaseDraining = "draining" // doesn't accept, gives its connections away, and ends when the last one is gone
 )
 
 // Message is any message of the API; which fields mean something depends on Type, as the package comment says.
