@@ -5,6 +5,7 @@
 MODULE   := github.com/zdhost/zdhost
 PROMISES := ./bench/promises/...
 COUNT    ?= 1
+FUZZTIME ?= 10m
 RACE     ?= $(UNITS)
 GOLANGCI := v2.15.0
 
@@ -43,9 +44,10 @@ bench-check: ## the promises at full size, and the figures that are promised
 	@.ci/install
 	ZDHOST_SIZE=full go test -count=1 -timeout 3h -v $(PROMISES)
 
-soak: ## the promises for hours
+soak: ## the promises ten times as long, then every fuzz target for FUZZTIME (10m)
 	@.ci/install
 	ZDHOST_SIZE=soak go test -count=1 -timeout 24h -v $(PROMISES)
+	@.ci/fuzz $(FUZZTIME)
 
 lint: ## golangci-lint, from PATH if it is version 2, else built into bin/tools
 	@.ci/lint $(GOLANGCI)

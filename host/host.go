@@ -90,7 +90,11 @@ func (h *Host) Run(ctx context.Context) (int, error) {
 	if err := h.open(); err != nil {
 		return 1, err
 	}
-	defer h.journal.Close()
+	defer func() {
+		if err := h.journal.Close(); err != nil {
+			h.log.Error("cannot close the journal", "error", err)
+		}
+	}()
 	control, err := h.serveControl(ctx)
 	if err != nil {
 		return 1, err
@@ -164,7 +168,7 @@ func (h *Host) letUsersIn() error {
 			continue
 		}
 		for _, dir := range []string{h.cfg.StateDir, filepath.Join(h.cfg.StateDir, "store")} {
-			if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // to pass, not to list
+			if err := os.Chmod(dir, 0o711); err != nil {
 				return fmt.Errorf("cannot let user %s reach its release: %w", s.User, err)
 			}
 		}

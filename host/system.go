@@ -72,7 +72,7 @@ func number(id string) (uint32, error) {
 
 func writePID(path string, pid int) error {
 	tmp := fmt.Sprintf("%s.%d", path, pid)
-	if err := os.WriteFile(tmp, []byte(strconv.Itoa(pid)+"\n"), 0o644); err != nil { //nolint:gosec // a pid file is there to be read
+	if err := os.WriteFile(tmp, []byte(strconv.Itoa(pid)+"\n"), 0o644); err != nil {
 		return err
 	}
 	return os.Rename(tmp, path)

@@ -1,6 +1,7 @@
 package zdapp
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -204,8 +205,8 @@ func TestTLSIsTold(t *testing.T) {
 			var dials int
 			web := &http.Client{Transport: &http.Transport{
 				ForceAttemptHTTP2: protocol == "h2",
-				TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // the test's own server
-				Dial: func(network, address string) (net.Conn, error) {
+				TLSClientConfig:   &tls.Config{InsecureSkipVerify: true},
+				DialContext: func(_ context.Context, network, address string) (net.Conn, error) {
 					dials++
 					return net.Dial(network, address)
 				},
@@ -251,7 +252,7 @@ func TestIdleTLSConnectionsAreClosedInTheWindow(t *testing.T) {
 	p := h.ready("ZDAPP_TEST_TLS=1", "ZDAPP_TEST_CERT="+certificate, "ZDAPP_TEST_KEY="+key)
 	var clients []*client
 	for i := range 5 {
-		c, err := tls.Dial("tcp", h.address, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // the test's own server
+		c, err := tls.Dial("tcp", h.address, &tls.Config{InsecureSkipVerify: true})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -129,7 +129,7 @@ func (c *client) lost(began time.Time, err error) {
 
 // fail records a failure and hangs up.
 func (c *client) fail(began time.Time, err error) {
-	f := classify(err, KindShort, "in the exchange").(*fault)
+	f := classify(err, KindShort, "in the exchange")
 	failure := Failure{When: time.Now(), Client: c.name, Kind: f.kind, Detail: f.detail}
 	c.failed = true
 	c.seen.fail(failure, c.opts.KeepFailures)

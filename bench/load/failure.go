@@ -55,7 +55,7 @@ func faultf(k Kind, format string, args ...any) *fault {
 
 // classify turns an I/O error into a fault. eof is the kind that a clean close means here; doing says what the
 // client was at ("waiting for the response").
-func classify(err error, eof Kind, doing string) error {
+func classify(err error, eof Kind, doing string) *fault {
 	var f *fault
 	var network *net.OpError
 	kind := KindMismatch

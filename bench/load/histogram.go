@@ -41,9 +41,13 @@ func (h *Histogram) Count() int64 { return h.count }
 // Max is the largest latency, exactly; 0 if there is none.
 func (h *Histogram) Max() time.Duration { return h.max }
 
-// P50, P99 and P999 are quantiles.
-func (h *Histogram) P50() time.Duration  { return h.Quantile(0.50) }
-func (h *Histogram) P99() time.Duration  { return h.Quantile(0.99) }
+// P50 is the median.
+func (h *Histogram) P50() time.Duration { return h.Quantile(0.50) }
+
+// P99 is the 99th percentile.
+func (h *Histogram) P99() time.Duration { return h.Quantile(0.99) }
+
+// P999 is the 99.9th percentile.
 func (h *Histogram) P999() time.Duration { return h.Quantile(0.999) }
 
 // Quantile is the smallest bucket's upper end below which at least the share q (0 to 1) of the latencies lie,

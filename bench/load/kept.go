@@ -49,7 +49,7 @@ func askTwo(_ context.Context, c *client) {
 	for i, n := range pair {
 		r, err := c.receive(n)
 		if err != nil {
-			f := classify(err, KindEOF, "").(*fault)
+			f := classify(err, KindEOF, "")
 			err = faultf(f.kind, "request %d of a pipelined pair%s: %s", i+1, told, f.detail)
 			for range pair[i:] {
 				c.lost(began, err)

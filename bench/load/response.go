@@ -2,6 +2,7 @@ package load
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net/http/httputil"
@@ -208,7 +209,7 @@ func readLine(in *bufio.Reader) (string, error) {
 	switch {
 	case err == io.EOF:
 		return "", io.ErrUnexpectedEOF
-	case err == bufio.ErrBufferFull:
+	case errors.Is(err, bufio.ErrBufferFull):
 		return "", faultf(KindMismatch, "a line is longer than %d bytes", in.Size())
 	case err != nil:
 		return "", err

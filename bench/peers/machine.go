@@ -31,14 +31,12 @@ const notInstalled = "not installed"
 // describe asks everything that takes part for its version.
 func (w *workshop) describe(ctx context.Context) machine {
 	m := machine{CPU: cpuModel(), CPUs: runtime.NumCPU(), Load: loadAverage()}
-	for _, v := range []version{
+	m.Versions = []version{
 		{"zdhost", afterWord(w.ask(ctx, w.zdhost, "version"), "zdhost")},
 		{"Go", runtime.Version()},
 		{"Linux", kernel()},
 		{"HAProxy", afterWord(w.ask(ctx, w.haproxy, "-v"), "version")},
 		{"nginx", strings.TrimPrefix(w.ask(ctx, w.nginx, "-v"), "nginx version: nginx/")},
-	} {
-		m.Versions = append(m.Versions, v)
 	}
 	return m
 }

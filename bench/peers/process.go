@@ -25,15 +25,16 @@ type process struct {
 	ended  chan struct{} // closed when it has ended and was waited for
 }
 
-// spawn starts a command in a process group of its own, so that Ctrl-C reaches only this program, which stops the
-// process in its turn.
+// spawn starts a command in a session of its own, as a service manager and zdhost's keeper do: the kernel shares the
+// processors out by session first (sched_autogroup), so that systems compare only if each has one. Ctrl-C reaches only
+// this program, which stops the process in its turn.
 func spawn(name string, c servers.Command) (*process, error) {
 	p := &process{name: name, output: &transcript{}, ended: make(chan struct{})}
 	p.cmd = exec.Command(c.Argv[0], c.Argv[1:]...)
 	p.cmd.Env, p.cmd.Dir = append(os.Environ(), c.Env...), c.Dir
 	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
 	p.cmd.WaitDelay = time.Second
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("cannot start %s: %w", name, err)
 	}

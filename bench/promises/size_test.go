@@ -29,12 +29,23 @@ var full = size{
 	clients:  16, kept: 32, rolls: 20, kills: 20, rollback: 20, within: 5 * time.Millisecond, slow: 10 * time.Second, connect: 10000,
 }
 
+var soak = size{
+	upgrades: map[string]int{"": 200},
+	clients:  16, kept: 32, rolls: 200, kills: 100, rollback: 200, within: 5 * time.Millisecond, slow: 10 * time.Second, connect: 100000,
+}
+
 // sized is the size that was asked for.
 func sized() size {
-	if os.Getenv("ZDHOST_SIZE") == "full" {
+	switch name := os.Getenv("ZDHOST_SIZE"); name {
+	case "", "small":
+		return small
+	case "full":
 		return full
+	case "soak":
+		return soak
+	default:
+		panic("ZDHOST_SIZE is " + name + ", not small, full or soak") // a mistyped size must not pass as a small one
 	}
-	return small
 }
 
 // upgradesOf is how many upgrades a server gets in row 1.

@@ -64,7 +64,7 @@ func run(ctx context.Context, o runOptions) error {
 	if err != nil {
 		return err
 	}
-	err = syscall.Exec("/proc/self/exe", []string{"zdhost", keeperProcess, string(k)}, os.Environ()) //nolint:gosec // this very program
+	err = syscall.Exec("/proc/self/exe", []string{"zdhost", keeperProcess, string(k)}, os.Environ())
 	return fmt.Errorf("cannot become the keeper: %w", err)
 }
 

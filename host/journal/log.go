@@ -78,7 +78,7 @@ func Open(dir string, o Options) (*Log, error) {
 	}
 	l.lock = lock
 	if err := l.start(); err != nil {
-		releaseLock(lock)
+		_ = releaseLock(lock)
 		return nil, fmt.Errorf("cannot open journal %s: %w", dir, err)
 	}
 	return l, nil

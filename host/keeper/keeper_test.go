@@ -58,7 +58,7 @@ func playHost(name, dir string) int {
 		fmt.Println(err)
 		return 1
 	}
-	go c.Run() //nolint:errcheck // its end ends every call
+	go c.Run() // its end ends every call
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	if _, err := c.Hello(ctx); err != nil {

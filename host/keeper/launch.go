@@ -88,7 +88,7 @@ func launch(talk *seqpacket.Conn) *Error {
 	if err := os.Chdir(spec.Dir); err != nil {
 		return fail("entering "+spec.Dir, errors.Unwrap(err))
 	}
-	err = syscall.Exec(spec.Path, spec.Argv, env) //nolint:gosec // starting programs is what it is for
+	err = syscall.Exec(spec.Path, spec.Argv, env)
 	return fail("executing "+spec.Path, err)
 }
 

@@ -106,9 +106,9 @@ func withFD(f *os.File, fn func(fd int) error) error {
 
 // removeTree removes dir, its read-only directories included.
 func removeTree(dir string) error {
-	filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+	_ = filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
 		if err == nil && d.IsDir() {
-			return os.Chmod(path, 0o700)
+			return os.Chmod(path, 0o700) //nolint:gosec // nobody else writes there
 		}
 		return err
 	})

@@ -81,7 +81,7 @@ func TestZombiesDoNotLive(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer cmd.Wait() //nolint:errcheck // it has ended
+	defer cmd.Wait() // it has ended
 	pid := cmd.Process.Pid
 	if err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil); err != nil { // ended, not collected
 		t.Fatal(err)

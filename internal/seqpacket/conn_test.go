@@ -123,7 +123,7 @@ func TestEnd(t *testing.T) {
 	if n, _, err := b.Receive(buf); err != nil || string(buf[:n]) != "last words" {
 		t.Errorf("%q, %v", buf[:n], err)
 	}
-	if _, _, err := b.Receive(buf); err != io.EOF { //nolint:errorlint // the very value
+	if _, _, err := b.Receive(buf); err != io.EOF { // the very value
 		t.Errorf("the end: %v", err)
 	}
 	if err := b.Send([]byte("x"), nil); !errors.Is(err, unix.EPIPE) {

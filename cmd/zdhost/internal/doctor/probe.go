@@ -58,8 +58,11 @@ func probeAdopt() (string, error) {
 		return "", fmt.Errorf("cannot answer a bind (ADDFD with SETFD): %w", err)
 	}
 	got, err := unix.Getsockname(program)
-	if address, isInet := got.(*unix.SockaddrInet4); err != nil || !isInet || address.Port != port {
-		return "", fmt.Errorf("the program has %v, %v instead of the lane", got, err)
+	if err != nil {
+		return "", fmt.Errorf("cannot tell what the program has: %w", err)
+	}
+	if address, isInet := got.(*unix.SockaddrInet4); !isInet || address.Port != port {
+		return "", fmt.Errorf("the program has %v instead of the lane", got)
 	}
 	if !whole {
 		return probeSignals, nil
