@@ -32,9 +32,10 @@ test: ## install what the tests need, vet, run all tests
 	go test -timeout 10m $(UNITS)
 	go test -timeout 25m $(PROMISES)
 
-race: ## the tests but the promises under the race detector; COUNT=n, RACE=packages
+race: ## the tests under the race detector, the promises with such a zdhost; COUNT=n, RACE=packages
 	@.ci/install gcc
 	CGO_ENABLED=1 go test -race -count=$(COUNT) -timeout 60m $(RACE)
+	ZDHOST_RACE=1 go test -count=$(COUNT) -timeout 60m $(PROMISES)
 
 bench: ## zdhost beside the bare server and its peers, in one run
 	@.ci/install

@@ -232,6 +232,9 @@ func (h *host) cleanUp() {
 			<-h.ended
 		}
 	}
+	if strings.Contains(h.output.String(), "DATA RACE") {
+		h.t.Errorf("the race detector found something:\n%s", h.output)
+	}
 	if h.t.Failed() {
 		h.t.Logf("zdhost said:\n%s", h.output.tail(60))
 	}

@@ -50,8 +50,12 @@ func build(dir string) error {
 		{&built.bad, "bad", "bench/servers/bad"},
 	} {
 		*b.to = filepath.Join(dir, b.name)
-		cmd := exec.Command("go", "build", "-o", *b.to, "github.com/zdhost/zdhost/"+b.path)
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		args, cgo := []string{"build", "-o", *b.to}, "CGO_ENABLED=0"
+		if os.Getenv("ZDHOST_RACE") != "" && b.to == &built.zdhost {
+			args, cgo = append(args, "-race"), "CGO_ENABLED=1" // the detector speaks on standard error, where cleanUp looks
+		}
+		cmd := exec.Command("go", append(args, "github.com/zdhost/zdhost/"+b.path)...)
+		cmd.Env = append(os.Environ(), cgo)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("cannot build %s: %w\n%s", b.path, err, out)
 		}
