@@ -260,10 +260,17 @@ func (b backend) Restart(ctx context.Context, actor control.Actor, req control.R
 	if err != nil {
 		return control.Outcome{}, err
 	}
+	was := p.Release
 	if p, err = s.again(p); err != nil {
 		return control.Outcome{}, &control.Error{Code: control.Failed, Message: fmt.Sprintf("cannot restart %s: %v", s.name, err)}
 	}
 	q := request{kind: pluginapi.KindRestart, payload: p, settings: settings, actor: actor, reason: req.Reason}
+	q.resolve = func() payload {
+		if now := s.serving.payload; now.Release != was {
+			return now // it waited, and another release was committed meanwhile
+		}
+		return p
+	}
 	if err := h.askErr(ctx, func() error { return s.validStrategy(q) }); err != nil {
 		return control.Outcome{}, err
 	}

@@ -96,6 +96,10 @@ func (r *rolling) extended(until time.Time) {
 }
 
 func (r *rolling) apply(e rollout.ApplyWeights) {
+	if e.Attempt < r.weighed {
+		return // the weight went back meanwhile
+	}
+	r.weighed = e.Attempt
 	if err := r.svc.weigh(e.Weights); err != nil {
 		r.answer(rollout.WeightFailed{Attempt: e.Attempt, Reason: err.Error()})
 		return
@@ -253,18 +257,21 @@ func (r *rolling) finish(e rollout.Finish) {
 		s.committed(r.candidate, e.WarmFor)
 		h.memory.committed(s.name, r.candidate.payload)
 		s.starts = instance.Restarts{}
-	} else if g := r.candidate; g.phase == pluginapi.PhaseStandby && s.serving != g && g != s.warm {
-		g.retire(e.Reason)
+	} else {
+		if g := r.candidate; g.phase == pluginapi.PhaseStandby && s.serving != g && g != s.warm {
+			g.retire(e.Reason)
+		}
+		if r.undo != nil {
+			r.undo()
+		}
 	}
-	report := r.report()
+	report := r.settle(committed)
 	s.last = &ended{state: r.state, report: report, began: r.began, at: time.Now()}
-	h.record(recordReport, r.state.Trace, reportRecord{Rollout: r.state.ID, Report: report})
-	h.memory.reported(r.state.ID, report)
 	r.log(e)
 	for _, w := range r.watch {
 		w.end(*s.last)
 	}
-	if s.serving == nil && !h.stopping {
+	if s.serving == nil && s.closed() == "" {
 		s.startFailed(e.Reason, e.LogTail)
 	}
 	if committed && r.from == nil {

@@ -25,6 +25,7 @@ type generation struct {
 	weight  pluginapi.Weight // applied
 	begun   time.Time
 
+	ports    []*port // that it has to serve: the service's when it was made, and what it opened
 	lanes    map[string]*lane
 	extra    []*port // opened by its programs, the service's once it is committed
 	inst     map[string]*running
@@ -39,6 +40,7 @@ type generation struct {
 	leaving *leaving // once it drains
 	moves   *generation
 	tally   tally
+	account *account // of the rollout that it leaves because of
 }
 
 // inbox is the pair over which moved connections reach a generation; the keeper
@@ -48,11 +50,12 @@ type inbox struct{ send, receive int }
 var noInbox = inbox{-1, -1}
 
 // required lists what its instances must listen on: every address that the
-// service is known to serve, by configuration or by a generation before. A port
-// goes by its listener's name, since a wildcard's lane may not exist yet.
+// service was known to serve when the generation was made, by configuration or by
+// a generation before. A port goes by its listener's name, since a wildcard's lane
+// may not exist yet.
 func (g *generation) required() []instance.Port {
 	var ports []instance.Port
-	for _, p := range g.svc.ports {
+	for _, p := range g.ports {
 		ports = append(ports, instance.Port{Name: p.name, Address: p.text()})
 	}
 	return ports
@@ -61,7 +64,7 @@ func (g *generation) required() []instance.Port {
 // rules say which lane answers for which address.
 func (g *generation) rules() []keeper.Rule {
 	var rules []keeper.Rule
-	for _, p := range slices.Concat(g.svc.ports, g.extra) {
+	for _, p := range slices.Concat(g.ports, g.extra) {
 		r := keeper.Rule{Listener: p.name, Address: p.address}
 		if l := g.lanes[p.name]; l != nil {
 			r.Descriptor = l.name
@@ -225,9 +228,18 @@ func (g *generation) fail(reason string, tail []string) {
 		return
 	}
 	g.failed = true
-	if roll := g.svc.roll; roll != nil && roll.candidate == g {
+	if roll := g.rollout(); roll != nil {
 		roll.candidateFailed(reason, tail)
 	}
+}
+
+// rollout is the one whose candidate the generation is, nil if there is none or
+// if it is decided already.
+func (g *generation) rollout() *rolling {
+	if roll := g.svc.roll; roll != nil && roll.candidate == g && !roll.state.Name.Ended() {
+		return roll
+	}
+	return nil
 }
 
 // crashed decides about an instance that ended unasked.
@@ -236,14 +248,14 @@ func (g *generation) crashed(r *running, reason string) {
 	tail := s.h.tail(r.log, tailLines)
 	s.h.record(recordInstance, "", instanceRecord{Service: s.name, Instance: r.id, Number: r.number, Generation: g.number, What: "ended", Reason: reason})
 	s.h.log.Warn("instance ended unasked", "service", s.name, "instance", r.id, "generation", g.number, "how", reason)
-	roll := s.roll
+	roll := g.rollout()
 	switch {
 	case g.phase == pluginapi.PhaseGone || s.h.stopping:
 		return
-	case roll != nil && roll.candidate == g && !r.wasReady:
+	case roll != nil && !r.wasReady:
 		g.fail(reason, tail)
 		return
-	case roll != nil && roll.candidate == g:
+	case roll != nil:
 		roll.guardTripped(reason, tail)
 		return
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/zdhost/zdhost/host/inetdiag"
 	"github.com/zdhost/zdhost/host/instance"
+	"github.com/zdhost/zdhost/host/listener"
 	"github.com/zdhost/zdhost/pluginapi"
 	"github.com/zdhost/zdhost/zdapp/workload"
 )
@@ -22,8 +23,9 @@ type leaving struct {
 	g       *generation
 	why     string
 	haste   instance.Haste
-	working bool // a goroutine is looking at the queues
-	empty   bool // the queues were, while instances served them
+	working bool   // a goroutine is looking at the queues
+	enough  func() // ends a wait for queues that nobody serves any more
+	empty   bool   // the queues were, while instances served them
 	sweeps  int
 	held    map[*lane]bool // by processes that are not ours
 }
@@ -45,10 +47,13 @@ func (g *generation) retire(why string) {
 // step does what is next; it is called whenever an instance of the generation
 // has changed.
 func (l *leaving) step() {
+	left := l.g.running()
 	if l.working {
+		if len(left) == 0 && l.enough != nil {
+			l.enough()
+		}
 		return
 	}
-	left := l.g.running()
 	if len(left) == 0 {
 		l.check()
 		return
@@ -88,12 +93,18 @@ func (l *leaving) drainQueues() {
 	lanes := l.g.ownLanes()
 	timeout := l.g.cfg.Drain.Timeout
 	h := l.g.svc.h
+	ctx, cancel := context.WithTimeout(h.ctx, timeout)
+	l.enough = cancel
 	go func() {
-		ctx, cancel := context.WithTimeout(h.ctx, timeout)
 		defer cancel()
 		err := drainLanes(ctx, lanes)
 		h.post(func() {
-			l.working, l.empty = false, true
+			l.working, l.enough = false, nil
+			if errors.Is(err, listener.ErrWeighted) && !h.stopping { // whoever takes the listener over isn't there yet
+				h.after(queueSample, l.step)
+				return
+			}
+			l.empty = true
 			if err != nil {
 				h.log.Warn("queue not empty", "service", l.g.svc.name, "generation", l.g.number, "error", err)
 			}
@@ -118,11 +129,12 @@ func drainLanes(ctx context.Context, lanes []*lane) error {
 }
 
 // ownLanes are the lanes that are the generation's alone, on listeners that
-// others serve too: what only it has opened ends with it.
+// others serve too: what only it has opened ends with it, and so does what the
+// configuration has taken from its service.
 func (g *generation) ownLanes() []*lane {
 	var own []*lane
 	for _, l := range g.lanes {
-		if !l.port.shared() && !slices.Contains(g.extra, l.port) {
+		if !l.port.shared() && !slices.Contains(g.extra, l.port) && slices.Contains(g.svc.ports, l.port) {
 			own = append(own, l)
 		}
 	}
@@ -159,6 +171,10 @@ func (l *leaving) check() {
 
 func (l *leaving) checked(empty bool) {
 	s := l.g.svc
+	if !empty && s.serving == nil && l.haste == instance.Orderly && s.closed() == "" {
+		s.h.after(queueSample, l.step) // a first start is tried again; what it starts will sweep
+		return
+	}
 	if empty || l.haste != instance.Orderly || s.serving == nil || s.serving == l.g || l.sweeps == maxSweeps {
 		if !empty {
 			s.h.log.Error("clients wait in a queue that nobody serves", "service", s.name, "generation", l.g.number)
@@ -169,8 +185,16 @@ func (l *leaving) checked(empty bool) {
 	l.sweeps++
 	l.empty = false
 	s.h.log.Info("sweeper started", "service", s.name, "generation", l.g.number, "release", s.serving.payload.Release)
-	l.g.cfg = s.serving.cfg
-	l.g.spawn(s.serving.payload, true)
+	l.g.cfg, l.g.ports = s.serving.cfg, slices.Clone(s.serving.ports)
+	l.working = true
+	l.g.lanesFor(func(err error) {
+		l.working = false
+		if err != nil {
+			l.sweeperFailed(err)
+			return
+		}
+		l.g.spawn(s.serving.payload, true)
+	})
 }
 
 func (l *leaving) sweeperFailed(err error) {
@@ -196,6 +220,7 @@ func (l *leaving) finish() {
 	}
 	delete(s.gens, g.number)
 	s.dropUnserved()
+	h.dropAbandoned(s)
 	h.record(recordGeneration, "", generationRecord{Service: s.name, Number: g.number, What: "gone", Payload: g.payload, Reason: l.why})
 	h.log.Info("generation gone", "service", s.name, "generation", g.number, "report", g.tally.String())
 	h.settled(g)

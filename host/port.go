@@ -13,6 +13,7 @@ import (
 	"github.com/zdhost/zdhost/host/config"
 	"github.com/zdhost/zdhost/host/keeper"
 	"github.com/zdhost/zdhost/host/listener"
+	"github.com/zdhost/zdhost/pluginapi"
 )
 
 // port is an address that the host holds and its lanes. A TCP or UDP port has
@@ -85,11 +86,11 @@ func (p *port) local() netip.AddrPort {
 	return netip.AddrPortFrom(ip, p.address.Port)
 }
 
-// lanesFor finds or binds the lanes of a generation on all ports of its service
+// lanesFor finds or binds the lanes of a generation on all of its ports
 // and calls then on the loop. It keeps what it got where it fails half-way: the
 // lanes go back to the pool with the generation.
 func (g *generation) lanesFor(then func(error)) {
-	for _, p := range g.svc.ports {
+	for _, p := range g.ports {
 		if g.lanes[p.name] != nil || !p.bound() {
 			continue
 		}
@@ -184,6 +185,10 @@ func (g *generation) take(l *lane) {
 func (g *generation) opened(e keeper.Event) {
 	s, h := g.svc, g.svc.h
 	p := h.ports[e.Listener]
+	if p == nil && e.Listener != "" {
+		closeFDs(e.FD) // the configuration has dropped it meanwhile
+		return
+	}
 	if e.Listener == "" {
 		p = &port{name: s.name + "/" + e.Address.String(), adopted: true, service: s}
 		h.addPort(p)
@@ -209,12 +214,18 @@ func (g *generation) opened(e keeper.Event) {
 }
 
 // adoptExtra makes the addresses that a committed generation has opened the
-// service's: every generation after it must serve them too.
+// service's: every generation after it must serve them too. Those before it know
+// nothing of them.
 func (s *service) adoptExtra(g *generation) {
 	if len(g.extra) == 0 {
 		return
 	}
 	s.ports = append(s.ports, g.extra...)
+	for _, other := range s.living() {
+		if other.number >= g.number && other.phase != pluginapi.PhaseGone {
+			other.ports = append(other.ports, g.extra...)
+		}
+	}
 	g.extra = nil
 	s.shareRules(g)
 }

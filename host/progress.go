@@ -94,58 +94,6 @@ func (r *rolling) words(who string) string {
 	return "waiting for " + who
 }
 
-// report counts what the rollout meant for clients, as far as it is known now.
-func (r *rolling) report() control.LossReport {
-	var parts []tally
-	for _, g := range []*generation{r.from, r.candidate} {
-		if g == nil {
-			continue
-		}
-		t := g.tally
-		t.lanes(g)
-		for _, i := range g.inst {
-			if i.stats != nil {
-				t.requests += i.stats.Requests
-				t.moved += int(i.stats.MovedOut)
-				t.told += int(i.stats.Told)
-				t.counted = true
-			}
-		}
-		parts = append(parts, t)
-	}
-	return lossReport(r.crashed, parts...)
-}
-
-// settled hears that a generation is gone: the rollout that replaced it now
-// knows what its end meant.
-func (h *Host) settled(g *generation) {
-	s := g.svc
-	last := s.last
-	if last == nil || last.state.From.Number != g.number && last.state.To.Number != g.number {
-		return
-	}
-	last.report = addTally(last.report, g.tally)
-	h.record(recordReport, last.state.Trace, reportRecord{Rollout: last.state.ID, Report: last.report, Final: true})
-	h.memory.reported(last.state.ID, last.report)
-}
-
-// addTally puts the final counts of a generation into a report.
-func addTally(r control.LossReport, t tally) control.LossReport {
-	raise := func(to **int64, n int) {
-		if *to != nil && int64(n) > **to {
-			*to = control.Known(int64(n))
-		}
-	}
-	raise(&r.Moved, t.moved)
-	raise(&r.Told, t.told)
-	raise(&r.Cut, t.cut)
-	raise(&r.QueueHigh, t.high)
-	if r.Lost != nil && r.Cut != nil && r.Drops != nil {
-		r.Lost = control.Known(*r.Cut + *r.Drops)
-	}
-	return r
-}
-
 // follow submits something that begins a rollout and waits for its end, unless
 // the caller does not want to.
 func (h *Host) follow(ctx context.Context, detach bool, emit control.Emit, submit func(*watcher) (*rolling, error)) (control.Outcome, error) {

@@ -249,7 +249,10 @@ func (h *Host) recoverInstance(c keeper.Child) {
 	g := s.gens[m.Generation]
 	r := &running{
 		id: c.ID, number: m.Number, gen: g, payload: g.payload, pid: c.PID, begun: c.Started, since: c.Started,
-		state: instance.Starting, log: h.logPath(s.name, c.ID), pidFile: g.cfg.PIDFile, sweeps: m.Sweeps,
+		state: instance.Starting, log: h.logPath(s.name, c.ID), sweeps: m.Sweeps,
+	}
+	if err := r.identify(); err != nil {
+		h.log.Warn("the checks of an instance can't run as its user", "instance", r.id, "error", err)
 	}
 	ports := g.required()
 	r.inst = instance.New(g.spec(r.id, ports), r.world(), h.log)
@@ -323,7 +326,13 @@ func (s *service) recoverPhases() {
 		s.ports = append(s.ports, g.extra...)
 	}
 	for _, g := range s.living() {
-		g.extra = slices.DeleteFunc(g.extra, func(p *port) bool { return slices.Contains(s.ports, p) })
+		g.extra = slices.DeleteFunc(g.extra, func(p *port) bool {
+			known := slices.Contains(s.ports, p)
+			if known {
+				g.ports = append(g.ports, p)
+			}
+			return known
+		})
 		g.want = max(g.want, 1)
 		switch g.number {
 		case serving:

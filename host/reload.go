@@ -8,6 +8,7 @@ import (
 
 	"github.com/zdhost/zdhost/host/config"
 	"github.com/zdhost/zdhost/host/control"
+	"github.com/zdhost/zdhost/host/instance"
 	"github.com/zdhost/zdhost/pluginapi"
 )
 
@@ -40,8 +41,23 @@ func (b backend) Reload(ctx context.Context, actor control.Actor, req control.Re
 		_ = h.ask(ctx, func() { h.refuse("reload", err.Error()) })
 		return result, &control.Error{Code: control.Usage, Message: fmt.Sprintf("cannot reload: %v", err), Hint: "what runs goes on; nothing was changed"}
 	}
-	err = h.ask(ctx, func() { h.take(next, req, actor, &result) })
-	return result, err
+	var begins []<-chan control.RolloutRef
+	if err := h.ask(ctx, func() { begins = h.take(next, req, actor, &result) }); err != nil {
+		return result, err
+	}
+	for _, began := range begins {
+		select {
+		case ref, ok := <-began:
+			if ok {
+				result.Rollouts = append(result.Rollouts, ref)
+			}
+		case <-ctx.Done():
+			return result, ctx.Err()
+		case <-h.ctx.Done():
+			return result, errEnding
+		}
+	}
+	return result, nil
 }
 
 func (h *Host) refuse(what, reason string) {
@@ -56,6 +72,9 @@ func (h *Host) acceptable(next *config.Config) error {
 	}
 	for i := range next.Listeners {
 		l := &next.Listeners[i]
+		if why := h.heldAs(l); why != "" {
+			return fmt.Errorf("listener %q: %s", l.Name, why)
+		}
 		if old := h.cfg.Listener(l.Name); old != nil && old.Address != l.Address {
 			return fmt.Errorf("listener %q: its address can't change while zdhost runs (%s, now %s); give the new address a name of its own", l.Name, old.Address, l.Address)
 		}
@@ -63,10 +82,25 @@ func (h *Host) acceptable(next *config.Config) error {
 	return nil
 }
 
+// heldAs says under which other name a new listener's address is held already.
+func (h *Host) heldAs(l *config.Listener) string {
+	if h.ports[l.Name] != nil {
+		return ""
+	}
+	wanted := portOf(*l).address
+	for _, p := range h.ports {
+		a := p.address
+		if a.Network == wanted.Network && a.Host == wanted.Host && a.Port == wanted.Port && a.Path == wanted.Path {
+			return fmt.Sprintf("%s is held as listener %q already; a listener can't be renamed while zdhost runs", l.Address, p.name)
+		}
+	}
+	return ""
+}
+
 // take puts an accepted configuration in force: new listeners and services are
 // added, those that are gone are stopped, and services whose part changed get a
-// rollout.
-func (h *Host) take(next *config.Config, req control.ReloadRequest, actor control.Actor, result *control.ReloadResult) {
+// rollout; the channels tell of them as they begin.
+func (h *Host) take(next *config.Config, req control.ReloadRequest, actor control.Actor, result *control.ReloadResult) (begins []<-chan control.RolloutRef) {
 	h.revision++
 	if err := h.letUsersIn(); err != nil {
 		h.log.Error("configuration taken, but", "error", err)
@@ -86,19 +120,21 @@ func (h *Host) take(next *config.Config, req control.ReloadRequest, actor contro
 		if !whole && cfg.Name != req.Target {
 			continue
 		}
-		before := old.Service(cfg.Name)
 		switch s := h.services[cfg.Name]; {
 		case s == nil:
 			result.Changes = append(result.Changes, control.Change{Path: "service." + cfg.Name, To: "added"})
 			h.addService(cfg).start()
-		case before == nil || !reflect.DeepEqual(*before, cfg):
+		case !reflect.DeepEqual(s.cfg, cfg):
 			result.Changes = append(result.Changes, control.Change{Path: "service." + cfg.Name, From: "changed", To: "changed", Needs: "rollout"})
-			s.reconfigure(cfg, actor, req.Reason)
+			if began := s.reconfigure(cfg, actor, req.Reason); began != nil {
+				begins = append(begins, began)
+			}
 		}
 	}
 	if !whole {
-		return
+		return begins
 	}
+	result.Changes = append(result.Changes, needRestart(old, next)...)
 	for _, gone := range old.Services {
 		if next.Service(gone.Name) == nil {
 			result.Changes = append(result.Changes, control.Change{Path: "service." + gone.Name, From: "removed"})
@@ -111,42 +147,97 @@ func (h *Host) take(next *config.Config, req control.ReloadRequest, actor contro
 			h.dropPortWhenFree(gone.Name)
 		}
 	}
+	return begins
+}
+
+// needRestart lists what has changed and is in force only when zdhost starts
+// again.
+func needRestart(old, next *config.Config) []control.Change {
+	var all []control.Change
+	note := func(path string, from, to any) {
+		if !reflect.DeepEqual(from, to) {
+			all = append(all, control.Change{Path: path, From: fmt.Sprint(from), To: fmt.Sprint(to), Needs: "restart"})
+		}
+	}
+	note("run_dir", old.RunDir, next.RunDir)
+	note("control.group", old.Control.Group, next.Control.Group)
+	for i := range next.Listeners {
+		n := &next.Listeners[i]
+		if o := old.Listener(n.Name); o != nil {
+			path := "listener." + n.Name + "."
+			note(path+"backlog", o.Backlog, n.Backlog)
+			note(path+"sticky", o.Sticky, n.Sticky)
+			note(path+"mode", o.Mode, n.Mode)
+		}
+	}
+	return all
 }
 
 // reconfigure rolls a service out to its new part of the configuration. Release
-// and command stay what runs, unless it is them that changed.
-func (s *service) reconfigure(cfg config.Service, actor control.Actor, reason string) {
+// and command stay what runs when the rollout begins, unless it is them that
+// changed. Where it doesn't commit, the service keeps its part of before. The
+// channel, nil where there is nothing to roll, tells when the rollout begins; it is
+// closed when there won't be any.
+func (s *service) reconfigure(cfg config.Service, actor control.Actor, reason string) <-chan control.RolloutRef {
 	before := s.cfg
 	s.configure(cfg)
 	if s.serving == nil {
 		s.start()
-		return
+		return nil
 	}
-	p := s.serving.payload
-	switch {
-	case before.Release != cfg.Release || p.Kind == "command" && !slices.Equal(before.Command, cfg.Command):
-		p = payload{}
-	case !slices.Equal(before.Command, cfg.Command):
-		p.Command = cfg.Command
-	}
-	p.Configured = cfg.Command
-	go func() {
-		var err error
-		if p.Kind == "" {
-			p, err = s.configured(s.h.ctx, nil)
+	began := make(chan control.RolloutRef, 1)
+	told := false
+	tell := func(id string) {
+		if told {
+			return
 		}
+		told = true
+		if id != "" {
+			began <- control.RolloutRef{ID: id, Service: s.name}
+		}
+		close(began)
+	}
+	w := &watcher{
+		emit: func(e control.RolloutEvent) {
+			if e.Rollout != "" {
+				tell(e.Rollout)
+			}
+		},
+		end: func(e ended) { tell(e.state.ID) },
+	}
+	q := request{kind: pluginapi.KindReload, actor: actor, reason: reason, undo: func() { s.configure(before) }}
+	same := slices.Equal(before.Command, cfg.Command)
+	if before.Release == cfg.Release && (same || s.serving.payload.Kind == "directory") {
+		q.resolve = func() payload {
+			p := s.serving.payload
+			if !same {
+				p.Command = cfg.Command
+			}
+			p.Configured = cfg.Command
+			return p
+		}
+		_, _ = s.submit(q, control.IfBusyQueue, w)
+		return began
+	}
+	go func() {
+		p, err := s.configured(s.h.ctx, nil)
 		s.h.post(func() {
 			if err != nil {
+				s.configure(before)
 				s.refuse("reload", err.Error())
+				w.refused(err.Error())
 				return
 			}
-			w := &watcher{emit: func(control.RolloutEvent) {}, end: func(ended) {}}
-			_, _ = s.submit(request{kind: pluginapi.KindReload, payload: p, actor: actor, reason: reason}, control.IfBusyQueue, w)
+			q.payload = p
+			_, _ = s.submit(q, control.IfBusyQueue, w)
 		})
 	}()
+	return began
 }
 
-// removeService drains what a configuration no longer names.
+// removeService ends what a configuration no longer names. Where another service
+// has got its listeners, it leaves in order once that serves them; else it is told
+// to stop at once, as when zdhost stops.
 func (h *Host) removeService(name string) {
 	s := h.services[name]
 	if s == nil {
@@ -154,9 +245,34 @@ func (h *Host) removeService(name string) {
 	}
 	delete(h.services, name)
 	h.order = slices.DeleteFunc(h.order, func(n string) bool { return n == name })
+	const why = "the configuration no longer names its service"
+	s.abandon(why)
+	handed := slices.ContainsFunc(s.ports, func(p *port) bool { return p.service != s })
 	for _, g := range s.living() {
-		g.weight = 0
-		g.retire("the configuration no longer names its service")
+		g.retire(why)
+		if l := g.leaving; !handed && l.haste == instance.Orderly {
+			l.haste = instance.Stop
+			l.step()
+		}
+	}
+	h.dropAbandoned(s)
+}
+
+// dropAbandoned closes the listeners of a service that is gone and that no other
+// has got: who connects is refused instead of waiting for nobody. One that is
+// still configured is bound anew for the next service that names it.
+func (h *Host) dropAbandoned(s *service) {
+	if h.services[s.name] == s || len(s.gens) > 0 || h.stopping {
+		return
+	}
+	for _, p := range s.ports {
+		if p.service != s || h.ports[p.name] != p {
+			continue
+		}
+		h.dropPort(p)
+		if l := h.cfg.Listener(p.name); l != nil {
+			h.addPort(portOf(*l))
+		}
 	}
 }
 

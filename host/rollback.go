@@ -2,8 +2,10 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/zdhost/zdhost/host/control"
 	"github.com/zdhost/zdhost/host/rollout"
@@ -17,12 +19,18 @@ func (b backend) Rollback(ctx context.Context, actor control.Actor, req control.
 	var s *service
 	var target payload
 	now := false
-	o, err := h.follow(ctx, req.Detach, emit, func(w *watcher) (*rolling, error) {
+	begin := func(w *watcher) (*rolling, error) {
 		var err error
 		if s, err = h.find(req.Service, "roll back"); err != nil {
 			return nil, err
 		}
-		if r := s.roll; r != nil && r.from != nil {
+		switch r := s.roll; {
+		case r == nil:
+		case r.state.Name.Ended():
+			return nil, errClosing
+		case r.state.Request.Kind == pluginapi.KindRollback || r.from == nil || req.To != "" && !matches(r.from.payload, req.To):
+			return nil, s.busy("roll back")
+		default:
 			r.watch = append(r.watch, w)
 			r.step(rollout.OperatorAborted{Actor: rollout.Actor{UID: int(actor.UID), Name: actor.Name}, Reason: reasonOf(req.Reason, "rolled back by an operator")})
 			now = true
@@ -38,7 +46,16 @@ func (b backend) Rollback(ctx context.Context, actor control.Actor, req control.
 			return nil, err
 		}
 		return nil, errStart
-	})
+	}
+	o, err := h.follow(ctx, req.Detach, emit, begin)
+	for err == errClosing { //nolint:errorlint // the sentinel never leaves this file
+		select {
+		case <-time.After(closingPause):
+		case <-ctx.Done():
+			return o, ctx.Err()
+		}
+		o, err = h.follow(ctx, req.Detach, emit, begin)
+	}
 	if now || err != errStart { //nolint:errorlint // the sentinel never leaves this file
 		return o, err
 	}
@@ -49,8 +66,14 @@ func (b backend) Rollback(ctx context.Context, actor control.Actor, req control.
 	return h.follow(ctx, req.Detach, emit, func(w *watcher) (*rolling, error) { return s.submit(q, control.IfBusyReject, w) })
 }
 
-// errStart says that the older release must be started first.
-var errStart = fmt.Errorf("the older release must be started")
+// errStart says that the older release must be started first, errClosing that a
+// rollout has ended and its last effects wait for the journal.
+var (
+	errStart   = errors.New("the older release must be started")
+	errClosing = errors.New("the last rollout is being closed")
+)
+
+const closingPause = 5 * time.Millisecond
 
 func reasonOf(given, otherwise string) string {
 	if given != "" {

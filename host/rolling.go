@@ -16,7 +16,9 @@ import (
 type request struct {
 	kind     pluginapi.RolloutKind
 	payload  payload
-	to       *generation // set for a return to one that is warm
+	to       *generation    // set for a return to one that is warm
+	resolve  func() payload // what to start, where that depends on what serves when it begins
+	undo     func()         // takes back what came with it, where it doesn't commit
 	strategy string
 	settings json.RawMessage
 	actor    control.Actor
@@ -32,9 +34,11 @@ type rolling struct {
 	from      *generation
 	began     time.Time
 	crashed   bool // the candidate died while clients were with it
+	undo      func()
 
 	queue   []rollout.Effect
 	syncing bool // a durable effect waits for the journal
+	weighed int  // attempt of the weights that were applied last
 	timers  map[rollout.TimerKind]*time.Timer
 	watch   []*watcher
 	done    bool
@@ -58,12 +62,21 @@ type ended struct {
 // it from its first event.
 func (s *service) begin(q request, w *watcher) {
 	h := s.h
+	if why := s.closed(); why != "" {
+		w.refused(why)
+		return
+	}
+	if s.serving == nil && q.to == nil {
+		q.kind = pluginapi.KindStart // there is nothing to go from, whatever was asked for
+	} else if q.resolve != nil {
+		q.payload = q.resolve()
+	}
 	to := q.to
 	if to == nil {
 		to = s.generation(q.payload)
 	}
 	r := &rolling{
-		svc: s, candidate: to, from: s.serving, began: time.Now(), timers: map[rollout.TimerKind]*time.Timer{},
+		svc: s, candidate: to, from: s.serving, began: time.Now(), timers: map[rollout.TimerKind]*time.Timer{}, undo: q.undo,
 	}
 	if w != nil {
 		r.watch = append(r.watch, w)
@@ -97,10 +110,30 @@ func (s *service) begin(q request, w *watcher) {
 		if q.to == nil {
 			delete(s.gens, to.number)
 		}
-		if w != nil {
-			w.end(ended{state: rollout.State{Name: rollout.StateFailed, End: rollout.End{Outcome: rollout.StateFailed, Reason: r.state.End.Reason}}, began: r.began, at: time.Now()})
-		}
+		w.refused(r.state.End.Reason)
+		s.nextInLine()
 	}
+}
+
+// closed says why nothing can be begun any more.
+func (s *service) closed() string {
+	switch {
+	case s.h.stopping:
+		return "everything is being stopped"
+	case s.h.services[s.name] != s:
+		return "the configuration no longer names the service"
+	}
+	return ""
+}
+
+// refused tells a watcher that there will be no rollout.
+func (w *watcher) refused(why string) {
+	if w == nil {
+		return
+	}
+	now := time.Now()
+	end := rollout.End{Outcome: rollout.StateFailed, Reason: why}
+	w.end(ended{state: rollout.State{Name: rollout.StateFailed, End: end}, began: now, at: now})
 }
 
 // warmDefault is how long a generation stays warm after a rollout that the host
@@ -118,15 +151,6 @@ func (g *generation) ref() rollout.Generation {
 	return ref
 }
 
-// begins starts the counting of what a rollout means for the clients.
-func (g *generation) begins() {
-	g.tally = tally{}
-	for _, l := range g.lanes {
-		l.high = 0
-		l.base, _ = l.Drops()
-	}
-}
-
 // step takes a fact: journal first, then the state, then the effects. A fact
 // that the journal doesn't take is one that goes back, or is refused: what is
 // safety goes on without it.
@@ -136,6 +160,9 @@ func (r *rolling) step(f rollout.Fact) {
 	next, effects, err := rollout.Step(r.state, e)
 	if err != nil {
 		h.log.Error("rollout refuses an event", "service", r.svc.name, "rollout", r.state.ID, "event", f.Name(), "error", err)
+		if _, first := f.(rollout.Requested); first {
+			r.state.End.Reason = err.Error()
+		}
 		return
 	}
 	if err := h.write(recordRollout, next.Trace, rolloutRecord{Rollout: next.ID, Service: r.svc.name, Event: e}, actorText(next.Actor)); err != nil {
@@ -148,7 +175,13 @@ func (r *rolling) step(f rollout.Fact) {
 	before := r.state.Name
 	r.state = next
 	h.memory.note(r)
-	r.queue = append(r.queue, effects...)
+	for _, e := range effects {
+		if w, ok := e.(rollout.ApplyWeights); ok && next.Name == rollout.StateReturning {
+			r.apply(w) // clients are with a candidate that fails: not behind an fsync
+			continue
+		}
+		r.queue = append(r.queue, e)
+	}
 	r.perform()
 	if next.Name != before {
 		r.tell("")
@@ -163,7 +196,7 @@ func (r *rolling) perform() {
 	h := r.svc.h
 	for len(r.queue) > 0 && !r.syncing {
 		e := r.queue[0]
-		if e.Durable() && !h.synced() {
+		if _, hook := e.(rollout.RunHook); e.Durable() && !hook && !h.synced() { // no hook can be configured yet
 			r.syncing = true
 			go func() {
 				err := h.journal.Sync()

@@ -33,8 +33,10 @@ type running struct {
 	reason   string
 	text     string
 	log      string
-	pidFile  string
+	env      []string     // of the program and of its checks, without what only the launcher knows
+	user     *keeper.User // nil: the host's own
 	stats    *workload.Stats
+	base     *workload.Stats // when the present rollout began
 	sweeps   bool
 	draining bool
 	haste    instance.Haste
@@ -55,7 +57,6 @@ func (g *generation) spawn(p payload, sweeps bool) {
 	r.id = fmt.Sprintf("%s-%d-%d", s.name, g.number, r.number)
 	h.record(recordInstance, "", instanceRecord{Service: s.name, Instance: r.id, Number: r.number, Generation: g.number, What: "started"})
 	r.log = h.logPath(s.name, r.id)
-	r.pidFile = g.cfg.PIDFile
 	ports := g.required()
 	r.inst = instance.New(g.spec(r.id, ports), r.world(), h.log)
 	g.inst[r.id], h.live[r.id] = r, r
@@ -94,11 +95,6 @@ func (r *running) start(order keeper.Spawn) {
 		if child.Unenforced != "" {
 			h.log.Warn("a limit is not enforced", "service", r.gen.svc.name, "limit", child.Unenforced)
 		}
-		if r.pidFile != "" && !r.sweeps {
-			if err := writePID(r.pidFile, r.pid); err != nil {
-				h.log.Warn("cannot write pid file", "instance", r.id, "error", err)
-			}
-		}
 	})
 	r.inst.Run(h.ctx, ch)
 }
@@ -128,13 +124,24 @@ func (r *running) socket(kind string) string {
 // order is what the keeper is told to start.
 func (g *generation) order(r *running, path string) (keeper.Spawn, error) {
 	cfg := g.cfg
-	o := keeper.Spawn{
+	if err := r.identify(); err != nil {
+		return keeper.Spawn{}, err
+	}
+	meta, err := marshal(childMeta{Service: g.svc.name, Generation: g.number, Number: r.number, Sweeps: r.sweeps})
+	return keeper.Spawn{
 		ID: r.id, Service: g.svc.name, Generation: g.number, Path: path, Argv: r.payload.Command, Dir: r.payload.Dir,
 		Sockets: string(cfg.Sockets), Rules: g.rules(), Open: cfg.Sockets == config.Adopt, Log: r.log,
+		Env: r.env, User: r.user, Meta: meta,
 		Limits: keeper.Limits{
 			Memory: uint64(cfg.Limits.Memory), CPUs: cfg.Limits.CPUs, Files: uint64(cfg.Limits.Files), Processes: uint64(cfg.Limits.Processes),
 		},
-	}
+	}, err
+}
+
+// identify finds out as whom the instance runs and what it has in its environment.
+func (r *running) identify() error {
+	g := r.gen
+	cfg := g.cfg
 	id := instance.Identity{
 		Service: g.svc.name, Release: string(r.payload.Release), Instance: r.id, Generation: g.number,
 		NotifySocket: r.socket("notify"), WorkloadSocket: r.socket("workload"), WatchdogUSec: cfg.Watchdog.Microseconds(),
@@ -142,14 +149,12 @@ func (g *generation) order(r *running, path string) (keeper.Spawn, error) {
 	if cfg.User != "" {
 		u, home, err := lookUp(cfg.User, cfg.Group)
 		if err != nil {
-			return o, err
+			return err
 		}
-		o.User, id.User, id.Home = u, cfg.User, home
+		r.user, id.User, id.Home = u, cfg.User, home
 	}
-	o.Env = instance.Environment(id, os.Environ(), cfg.EnvInherit, cfg.Env)
-	meta, err := marshal(childMeta{Service: g.svc.name, Generation: g.number, Number: r.number, Sweeps: r.sweeps})
-	o.Meta = meta
-	return o, err
+	r.env = instance.Environment(id, os.Environ(), cfg.EnvInherit, cfg.Env)
+	return nil
 }
 
 // childMeta is what the keeper keeps with a process for the next host.
@@ -194,7 +199,7 @@ func (r *running) world() instance.World {
 			return l.probe(ctx, speak)
 		},
 		Exec: func(ctx context.Context, argv []string) error {
-			return runCheck(ctx, argv, r.payload.Dir, os.Environ())
+			return runCheck(ctx, argv, r.payload.Dir, r.env, r.user)
 		},
 		Connections: func() ([]instance.Connection, error) { return r.connections() },
 		Listening:   func() []string { return r.listening() },
@@ -211,7 +216,7 @@ func (r *running) world() instance.World {
 // duplicates are the generation's lanes for a program that asks for them.
 func (g *generation) duplicates() (names, addresses []string, fds []int, err error) {
 	err = g.svc.h.ask(g.svc.h.ctx, func() {
-		for _, p := range g.svc.ports {
+		for _, p := range g.ports {
 			if l := g.lanes[p.name]; l != nil {
 				names, addresses, fds = append(names, p.name), append(addresses, p.text()), append(fds, dup(l.FD()))
 			}
@@ -220,10 +225,16 @@ func (g *generation) duplicates() (names, addresses []string, fds []int, err err
 	return names, addresses, fds, err
 }
 
-// runCheck runs a check's command and returns its last line with a failure.
-func runCheck(ctx context.Context, argv []string, dir string, env []string) error {
+// runCheck runs a check's command as the program itself runs, and returns its last
+// line with a failure.
+func runCheck(ctx context.Context, argv []string, dir string, env []string, as *keeper.User) error {
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Dir, cmd.Env = dir, env
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if as != nil && int(as.UID) != os.Geteuid() {
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: as.UID, Gid: as.GID, Groups: as.Groups}
+	}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) } // and what it has started
 	cmd.WaitDelay = time.Second
 	out, err := cmd.CombinedOutput()
 	if err == nil {
@@ -252,8 +263,7 @@ func (r *running) noted(n instance.Notice) {
 	if n.Reason != "" {
 		r.reason = n.Reason
 	}
-	roll := g.svc.roll
-	candidate := roll != nil && roll.candidate == g
+	roll := g.rollout()
 	switch {
 	case n.State == instance.Exited:
 		r.gone(n)
@@ -261,14 +271,17 @@ func (r *running) noted(n instance.Notice) {
 		r.notReady(n.Reason)
 	case n.Failed && n.State == instance.Ready:
 		r.unhealthy(n.Reason)
-	case !n.Extended.IsZero() && candidate:
+	case !n.Extended.IsZero() && roll != nil:
 		roll.extended(n.Extended)
 	case n.State == instance.Ready && before == instance.Starting:
 		r.wasReady = true
 		g.svc.h.record(recordInstance, "", instanceRecord{Service: g.svc.name, Instance: r.id, Number: r.number, Generation: g.number, What: "ready"})
 		g.svc.h.log.Info("instance ready", "service", g.svc.name, "instance", r.id, "generation", g.number, "pid", r.pid, "after", time.Since(r.begun).Round(time.Millisecond))
-		if candidate {
+		if roll != nil {
 			roll.candidateReady()
+		}
+		if g == g.svc.serving {
+			g.svc.writePID()
 		}
 		if g.leaving != nil {
 			g.leaving.step()
@@ -279,7 +292,7 @@ func (r *running) noted(n instance.Notice) {
 // notReady is heard of an instance that took too long.
 func (r *running) notReady(reason string) {
 	g := r.gen
-	if roll := g.svc.roll; roll != nil && roll.candidate == g {
+	if g.rollout() != nil {
 		g.fail(reason, g.svc.h.tail(r.log, tailLines))
 		return
 	}
@@ -292,7 +305,7 @@ func (r *running) notReady(reason string) {
 func (r *running) unhealthy(reason string) {
 	g := r.gen
 	g.svc.h.log.Warn("instance unhealthy", "service", g.svc.name, "instance", r.id, "reason", reason)
-	if roll := g.svc.roll; roll != nil && roll.candidate == g {
+	if roll := g.rollout(); roll != nil {
 		roll.guardTripped(reason, g.svc.h.tail(r.log, tailLines))
 		return
 	}
@@ -319,14 +332,14 @@ func (r *running) ended(e keeper.Exit) {
 func (r *running) gone(n instance.Notice) {
 	g, h := r.gen, r.gen.svc.h
 	delete(h.live, r.id)
-	g.tally.add(n.Report, r.stats)
+	g.tally.ended(r, n.Report)
 	go func() {
 		_ = h.keeper.Forget(h.ctx, r.id)
 		_ = h.keeper.Drop(h.ctx, "notify/"+r.id)
 		_ = h.keeper.Drop(h.ctx, "workload/"+r.id)
 	}()
-	if r.pidFile != "" && !r.sweeps {
-		removePID(r.pidFile, r.pid)
+	if g.cfg.PIDFile != "" {
+		removePID(g.cfg.PIDFile, r.pid)
 	}
 	delete(g.inst, r.id)
 	switch {

@@ -75,6 +75,9 @@ func (s *service) start() {
 	go func() {
 		what, err := s.firstPayload()
 		s.h.post(func() {
+			if s.closed() != "" || s.serving != nil || s.roll != nil {
+				return // it was removed, or somebody was faster
+			}
 			if err != nil {
 				s.startFailed(err.Error(), nil)
 				return
@@ -117,7 +120,7 @@ func (s *service) refuse(what, reason string) {
 // generation makes the next one; it has no lane and no process yet.
 func (s *service) generation(p payload) *generation {
 	g := &generation{
-		svc: s, number: s.next, payload: p, cfg: s.cfg, phase: pluginapi.PhaseStandby, begun: time.Now(),
+		svc: s, number: s.next, payload: p, cfg: s.cfg, ports: slices.Clone(s.ports), phase: pluginapi.PhaseStandby, begun: time.Now(),
 		lanes: map[string]*lane{}, inst: map[string]*running{}, inbox: noInbox,
 	}
 	s.next++
@@ -149,6 +152,7 @@ func (s *service) committed(g *generation, warmFor time.Duration) {
 	g.weight = pluginapi.FullWeight // a first start may have known no listener to weigh
 	s.adoptExtra(g)
 	g.phase = pluginapi.PhaseServing
+	s.writePID()
 	if s.warm == g {
 		s.warm = nil
 	}
@@ -159,6 +163,27 @@ func (s *service) committed(g *generation, warmFor time.Duration) {
 	before.phase = pluginapi.PhaseWarm
 	before.quiesce(g)
 	s.keepWarm(before, warmFor)
+}
+
+// writePID names the process that serves in the service's pid file: the oldest
+// instance that is ready.
+func (s *service) writePID() {
+	path := s.serving.cfg.PIDFile
+	if path == "" {
+		return
+	}
+	var first *running
+	for _, r := range s.serving.inst {
+		if r.state == instance.Ready && (first == nil || r.number < first.number) {
+			first = r
+		}
+	}
+	if first == nil {
+		return
+	}
+	if err := writePID(path, first.pid); err != nil {
+		s.h.log.Warn("cannot write pid file", "service", s.name, "error", err)
+	}
 }
 
 // keepWarm has g ready to come back for a while, then lets it go.

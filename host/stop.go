@@ -26,17 +26,26 @@ func (h *Host) stop(urgent bool) {
 		h.record(recordHost, "", hostRecord{What: "stopping", Version: h.opts.Version})
 	}
 	for _, s := range h.services {
-		s.waiting = nil
-		if s.roll != nil && rollout.Legal(s.roll.state.Name, rollout.FactOperatorAborted) {
-			s.roll.step(rollout.OperatorAborted{Reason: "zdhost is being stopped"})
-		}
-		for _, g := range s.living() {
-			for _, r := range g.running() {
-				r.drain(nil, h.haste())
-			}
+		s.abandon("zdhost is being stopped")
+	}
+	for _, r := range h.live { // of services that were removed, too
+		if r.state != instance.Exited {
+			r.drain(nil, h.haste())
 		}
 	}
 	h.stopStep()
+}
+
+// abandon ends the service's rollout and refuses those that wait; it must be
+// closed.
+func (s *service) abandon(why string) {
+	for _, begin := range s.waiting {
+		begin()
+	}
+	s.waiting = nil
+	if s.roll != nil && rollout.Legal(s.roll.state.Name, rollout.FactOperatorAborted) {
+		s.roll.step(rollout.OperatorAborted{Reason: why})
+	}
 }
 
 // haste is how much time an end has.

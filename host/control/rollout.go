@@ -194,12 +194,13 @@ type PlanStep struct {
 type LossReport struct {
 	Moved     *int64 `json:"moved"`      // connections given to the new generation
 	Told      *int64 `json:"told"`       // connections asked to close in their protocol's way
-	Cut       *int64 `json:"cut"`        // connections closed at the end of the drain timeout
+	Cut       *int64 `json:"cut"`        // connections that were not quiet when their program was ended by signal
 	Requests  *int64 `json:"requests"`   // answered during the rollout
 	QueueHigh *int64 `json:"queue_high"` // most connections waiting to be accepted
 	QueueMax  *int64 `json:"queue_max"`
 	Drops     *int64 `json:"drops"` // connections that the kernel refused for a full queue
 	Lost      *int64 `json:"lost"`  // requests or connections that failed because of the rollout
+	Final     bool   `json:"final"` // the generation that leaves is gone: nothing more will be counted
 }
 
 // Known makes a number that is known, for the fields where nil is "not known".

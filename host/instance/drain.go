@@ -52,6 +52,7 @@ type drain struct {
 	asked     bool // over the workload API
 	signalled bool
 	killed    bool
+	left      int // connections that were not quiet when it was last looked, after a signal that came before they were
 	pause     time.Duration
 	tick      *time.Timer
 	report    Report
@@ -128,13 +129,17 @@ func (l *life) drainStep() {
 	case !now.Before(d.deadline):
 		if !d.killed {
 			d.killed, d.report.Killed = true, true
-			d.report.Cut += l.busy()
+			d.left = l.busy()
 		}
 		_ = l.world.Signal(l.ctx, syscall.SIGKILL, true)
 		d.tick.Reset(time.Second) // again, should a child have been missed
 		return
 	case d.signalled:
-		d.tick.Reset(time.Until(d.deadline))
+		next := time.Until(d.deadline)
+		if d.left = l.busy(); d.left > 0 {
+			next = min(next, signalledEvery)
+		}
+		d.tick.Reset(next)
 		return
 	case now.Before(d.quietBy) && (d.asked || l.busy() > 0):
 		d.tick.Reset(min(d.pause, time.Until(d.quietBy)))
@@ -142,9 +147,14 @@ func (l *life) drainStep() {
 		return
 	}
 	d.signalled = true
+	d.left = l.busy()
 	_ = l.world.Signal(l.ctx, l.spec.Drain.Signal, false)
-	d.tick.Reset(time.Until(d.deadline))
+	d.tick.Reset(0)
 }
+
+// signalledEvery is how often it is looked which connections a program that was
+// told to stop has not ended yet: those of the last look count as cut.
+const signalledEvery = 20 * time.Millisecond
 
 // busy counts the connections that are not quiet. What can't be counted is taken
 // for one that isn't: then the timeout decides.

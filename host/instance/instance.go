@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strings"
 	"syscall"
 	"time"
 
@@ -301,12 +302,13 @@ func (l *life) note(n Notice) {
 func (l *life) finish() {
 	reason := l.exit.Text
 	if l.state == Starting {
-		reason += " before it was ready"
+		reason = strings.Join(append([]string{reason + " before it was ready"}, l.ready.refusals...), "; ")
 	}
 	l.state = Exited
 	var r Report
 	if l.drain != nil {
 		r = l.drain.report
+		r.Cut += l.drain.left
 	}
 	if l.stats != nil {
 		r.Known = true
@@ -318,8 +320,8 @@ func (l *life) finish() {
 
 // notified handles what came over NOTIFY_SOCKET.
 func (l *life) notified(n Notification) {
-	if n.Status != nil && *n.Status != l.text {
-		l.text = *n.Status
+	if text, said := n.words(); said && text != l.text {
+		l.text = text
 		l.note(Notice{})
 	}
 	if n.Extend > 0 {

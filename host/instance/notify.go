@@ -18,6 +18,20 @@ type Notification struct {
 	Extend    time.Duration // EXTEND_TIMEOUT_USEC
 }
 
+// words is what the program says of itself, if it does: its status, or else that
+// it reloads, or stops, or, once that is over, nothing.
+func (n Notification) words() (text string, said bool) {
+	switch {
+	case n.Status != nil:
+		return *n.Status, true
+	case n.Stopping:
+		return "stopping", true
+	case n.Reloading:
+		return "reloading", true
+	}
+	return "", n.Ready
+}
+
 // ParseNotification reads one datagram.
 func ParseNotification(b []byte) Notification {
 	var n Notification

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/zdhost/zdhost/host/inetdiag"
 )
 
@@ -60,6 +62,11 @@ func (lane *Lane) drainQueue(ctx context.Context, seen *Drained) error {
 	}
 	if lane.listener.address.Network == Unix { // a connect is in the queue when it returns
 		return lane.waitEmpty(ctx, seen)
+	}
+	// A deferred accept looks like a handshake for as long as its client is silent: without the option it completes
+	// with the kernel's next SYN-ACK. The next generation's bind sets it again.
+	if err := unix.SetsockoptInt(lane.FD(), unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, 0); err != nil {
+		return err
 	}
 	handshakes, err := lane.handshakes()
 	if err != nil {

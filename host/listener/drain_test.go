@@ -90,10 +90,7 @@ func TestDrainWaitsForHandshakes(t *testing.T) {
 // TestDrainGivesUpOnVanishedClients bounds the wait for a handshake that never completes.
 func TestDrainGivesUpOnVanishedClients(t *testing.T) {
 	l, lanes := bindings[0].lanes(t, 2, Options{})
-	if err := lanes[0].socket.setOption(unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, 60, "TCP_DEFER_ACCEPT"); err != nil {
-		t.Fatal(err)
-	}
-	defer dial(t, l, "127.0.0.1", "").Close()
+	vanish(t, l.Address())
 	setWeights(t, l, Share{lanes[1], traffic.Whole})
 	seen, err := lanes[0].DrainQueue(within(t))
 	if err != nil || seen.HalfOpenSeen != 1 || seen.HalfOpenLeft != 1 {
@@ -101,6 +98,39 @@ func TestDrainGivesUpOnVanishedClients(t *testing.T) {
 	}
 	if seen.Waited < handshakeLimit || seen.Waited > handshakeLimit+time.Second {
 		t.Errorf("it waited %s", seen.Waited)
+	}
+}
+
+// vanish is a client that sends its SYN and never hears the answer.
+func vanish(t *testing.T, to Address) {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Close(fd) })
+	deaf := []unix.SockFilter{{Code: unix.BPF_RET | unix.BPF_K}}
+	if err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &deaf[0]}); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Connect(fd, &unix.SockaddrInet4{Port: int(to.IP.Port()), Addr: [4]byte{127, 0, 0, 1}}); !errors.Is(err, unix.EINPROGRESS) {
+		t.Fatalf("connect gives %v", err)
+	}
+}
+
+// TestDrainEndsDeferredAccepts: a client that is silent on a lane that defers the accept has connected as far as it
+// knows: it comes into the queue with the kernel's next SYN-ACK, while somebody serves that.
+func TestDrainEndsDeferredAccepts(t *testing.T) {
+	l, lanes := bindings[0].lanes(t, 2, Options{})
+	if err := lanes[0].socket.setOption(unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, 60, "TCP_DEFER_ACCEPT"); err != nil {
+		t.Fatal(err)
+	}
+	defer dial(t, l, "127.0.0.1", "").Close()
+	setWeights(t, l, Share{lanes[1], traffic.Whole})
+	result := drain(t, lanes[0])
+	eventually(t, "the silent client is there", func() bool { return acceptAll(t, lanes[0]) == 1 })
+	if r := <-result; r.err != nil || r.seen.HalfOpenSeen != 1 || r.seen.HalfOpenLeft != 0 {
+		t.Errorf("drain saw %+v, error %v", r.seen, r.err)
 	}
 }
 
