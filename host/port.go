@@ -207,6 +207,8 @@ func (g *generation) opened(e keeper.Event) {
 		s.adoptExtra(g)
 	case e.Listener != "":
 		s.shareRules(g)
+	case g.rollout() != nil: // nothing may be wrong with it, but whoever waits should see it at once
+		g.rollout().tell(fmt.Sprintf("generation %d listens on %s", g.number, e.Address))
 	}
 	if err := s.reweigh(); err != nil {
 		h.log.Error("cannot steer", "service", s.name, "error", err)

@@ -325,7 +325,7 @@ func (r *running) ended(e keeper.Exit) {
 	if n := len(e.Leftovers); n > 0 && e.Code == 0 && e.Signal == 0 {
 		text = fmt.Sprintf("daemonised: its main process ended and left %d running; run it in the foreground", n)
 	}
-	r.inst.Ended(text)
+	r.inst.Ended(instance.Exit{Text: text, BySignal: e.Signal != 0})
 }
 
 // gone takes leave of an instance.

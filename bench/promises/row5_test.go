@@ -118,6 +118,25 @@ func (h *host) wantServes(before control.Service) {
 	}
 }
 
+// TestRow5_WrongFamily: a program that serves IPv4 only can't follow one on an IPv6 address; it says so with both
+// addresses, though it ends by itself.
+func TestRow5_WrongFamily(t *testing.T) {
+	g := newGround(t, nil)
+	port := portOf(t, freeAddress(t))
+	six := "[::1]:" + port
+	o, four := g.offers("naive", six), g.offers("naive", "127.0.0.1:"+port)
+	h := g.configured(configuration{address: "[::]:" + port, command: g.offers("naive", "[::]:"+port).release("v1")}.String())
+	before := h.service(web)
+	clients := g.flow(newConnections(o.address))
+	s := h.cli("upgrade", append([]string{web, "--"}, four.release("four")...)...)
+	if s.code != 4 || !strings.Contains(s.errout, "[::]:"+port) || !strings.Contains(s.errout, "127.0.0.1:"+port) {
+		t.Errorf("want exit code 4 and both addresses: %v", s)
+	}
+	clients.more(g, 20)
+	wantNoneFailed(t, clients.end())
+	h.wantServes(before)
+}
+
 // TestRow5_AnotherFixedPort: a candidate that binds another address is refused with both, its address goes with it, and
 // the next good candidate is not held up.
 func TestRow5_AnotherFixedPort(t *testing.T) {

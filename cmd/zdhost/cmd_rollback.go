@@ -31,7 +31,7 @@ weights. A rollback needs no leave: what was admitted once may always be returne
 			}
 			defer client.Close()
 			return s.follow(cmd.Context(), following{
-				verb: "roll back", service: request.Service, json: asJSON, wanted: control.EndedCommitted,
+				verb: "roll back", service: request.Service, json: asJSON, wanted: control.EndedCommitted, undoes: true,
 				call: func(ctx context.Context, emit control.Emit) (control.Outcome, error) {
 					return client.Rollback(ctx, request, emit)
 				},

@@ -7,6 +7,7 @@ import (
 
 	"github.com/zdhost/zdhost/cmd/zdhost/internal/view"
 	"github.com/zdhost/zdhost/host/control"
+	"github.com/zdhost/zdhost/pluginapi"
 )
 
 // following is a rollout that a verb begins or watches, and shows until it ends.
@@ -18,6 +19,7 @@ type following struct {
 	stayHeld bool
 	// wanted is how it must end for the verb to have done its work.
 	wanted string
+	undoes bool // taking back a rollout that is under way does the work, too
 	call   func(context.Context, control.Emit) (control.Outcome, error)
 }
 
@@ -98,6 +100,10 @@ func (f following) judge(outcome control.Outcome) error {
 	switch outcome.Ended {
 	case f.wanted, control.EndedPlanned, control.EndedDetached, control.EndedUnchanged:
 		return nil
+	case control.EndedAborted, control.EndedRolledBack:
+		if f.undoes && outcome.Kind != string(pluginapi.KindRollback) {
+			return nil // what was under way was taken back: that is what was asked for
+		}
 	}
 	return &outcomeError{verb: f.verb, outcome: outcome}
 }

@@ -52,10 +52,14 @@ type drain struct {
 	asked     bool // over the workload API
 	signalled bool
 	killed    bool
-	left      int // connections that were not quiet when it was last looked, after a signal that came before they were
-	pause     time.Duration
-	tick      *time.Timer
-	report    Report
+	// left counts the connections that were not quiet when it was last looked,
+	// after a signal that came before they were; seen, at seenAt, is the last
+	// count above 0.
+	left, seen int
+	seenAt     time.Time
+	pause      time.Duration
+	tick       *time.Timer
+	report     Report
 }
 
 // Haste says how much of a drain there is time for.
@@ -129,14 +133,14 @@ func (l *life) drainStep() {
 	case !now.Before(d.deadline):
 		if !d.killed {
 			d.killed, d.report.Killed = true, true
-			d.left = l.busy()
+			d.look(l.busy())
 		}
 		_ = l.world.Signal(l.ctx, syscall.SIGKILL, true)
 		d.tick.Reset(time.Second) // again, should a child have been missed
 		return
 	case d.signalled:
 		next := time.Until(d.deadline)
-		if d.left = l.busy(); d.left > 0 {
+		if d.look(l.busy()); d.left > 0 {
 			next = min(next, signalledEvery)
 		}
 		d.tick.Reset(next)
@@ -147,9 +151,24 @@ func (l *life) drainStep() {
 		return
 	}
 	d.signalled = true
-	d.left = l.busy()
+	d.look(l.busy())
 	_ = l.world.Signal(l.ctx, l.spec.Drain.Signal, false)
 	d.tick.Reset(0)
+}
+
+func (d *drain) look(busy int) {
+	if d.left = busy; busy > 0 {
+		d.seen, d.seenAt = busy, time.Now()
+	}
+}
+
+// cut is how many connections ended with the program. One that a signal has ended
+// had no time to end any, so what was seen just before counts.
+func (d *drain) cut(bySignal bool) int {
+	if bySignal && time.Since(d.seenAt) < 5*signalledEvery {
+		return max(d.left, d.seen)
+	}
+	return d.left
 }
 
 // signalledEvery is how often it is looked which connections a program that was

@@ -49,7 +49,7 @@ func TestDrainWithoutQuietSignalsAtFourFifthsAndKillsAtTheEnd(t *testing.T) {
 		s.expect("8s: SIGTERM")
 		s.at(12500 * time.Millisecond)
 		s.expect("10s: SIGKILL to all", "11s: SIGKILL to all", "12s: SIGKILL to all")
-		s.Ended("killed by SIGKILL")
+		s.Ended(Exit{Text: "killed by SIGKILL", BySignal: true})
 		s.expect("12.5s: exited (killed by SIGKILL) cut 1 killed true")
 	})
 }

@@ -147,7 +147,10 @@ type life struct {
 }
 
 // Exit is how the process ended, in words.
-type Exit struct{ Text string }
+type Exit struct {
+	Text     string
+	BySignal bool // a signal has killed it
+}
 
 // Channels over which the world reaches a running instance.
 type Channels struct {
@@ -233,8 +236,8 @@ func (i *Instance) Refused(asked, listener, reason string) {
 }
 
 // Ended says how the process ended.
-func (i *Instance) Ended(text string) {
-	i.mail.put(func(l *life) { l.exit = &Exit{Text: text} })
+func (i *Instance) Ended(e Exit) {
+	i.mail.put(func(l *life) { l.exit = &e })
 }
 
 func stopped() *time.Timer {
@@ -308,7 +311,7 @@ func (l *life) finish() {
 	var r Report
 	if l.drain != nil {
 		r = l.drain.report
-		r.Cut += l.drain.left
+		r.Cut += l.drain.cut(l.exit.BySignal)
 	}
 	if l.stats != nil {
 		r.Known = true

@@ -111,7 +111,7 @@ func TestWorkerIsReadyOnceItHasLived(t *testing.T) {
 	})
 	play(t, Spec{Adopts: true}, func(s *scene) { // ends before
 		s.at(900 * time.Millisecond)
-		s.Ended("exit code 1")
+		s.Ended(Exit{Text: "exit code 1"})
 		s.expect("900ms: exited (exit code 1 before it was ready)")
 	})
 }
@@ -191,7 +191,7 @@ func TestWatchdog(t *testing.T) {
 func TestExit(t *testing.T) {
 	play(t, Spec{Ports: []Port{web}, Adopts: true}, func(s *scene) {
 		s.at(time.Second)
-		s.Ended("exit code 3")
+		s.Ended(Exit{Text: "exit code 3"})
 		s.expect("1s: exited (exit code 3 before it was ready)")
 		<-s.Done()
 		s.Listens("web", "") // nobody hears, nobody hangs
@@ -200,7 +200,7 @@ func TestExit(t *testing.T) {
 	})
 	play(t, Spec{Ports: []Port{web}}, func(s *scene) {
 		s.at(time.Second)
-		s.Ended("killed by SIGSEGV")
+		s.Ended(Exit{Text: "killed by SIGSEGV", BySignal: true})
 		s.expect("0s: probe web", "0s: ready", "1s: exited (killed by SIGSEGV)")
 	})
 }
@@ -226,7 +226,7 @@ func TestMailBeforeRunIsRead(t *testing.T) {
 		s.Listens("web", "")
 		go s.Run(t.Context(), Channels{Notify: -1, Workload: -1})
 		s.expect("0s: probe web", "0s: ready")
-		s.Ended("exit code 0")
+		s.Ended(Exit{Text: "exit code 0"})
 		<-s.Done()
 	})
 }

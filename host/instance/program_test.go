@@ -231,7 +231,7 @@ func TestDrainIsAskedWithASuccessor(t *testing.T) {
 	}
 	v.say(workload.Message{Type: workload.TypeDrained, Stats: workload.Stats{MovedOut: 3, Told: 2, Cut: 1}})
 	o.until("counted", func(n Notice) bool { return n.Stats != nil && n.Stats.MovedOut == 3 })
-	o.Ended("exit code 0")
+	o.Ended(Exit{Text: "exit code 0"})
 	n := o.until("exited", func(n Notice) bool { return n.State == Exited })
 	if n.Report != (Report{Moved: 3, Told: 2, Cut: 1, Known: true}) {
 		t.Errorf("%+v", n.Report)
@@ -368,7 +368,7 @@ func TestAfterItsEndDescriptorsAreClosed(t *testing.T) {
 	for range 20 { // before, while and after
 		o.Drain(null(t), Orderly)
 		o.Quiesce(null(t))
-		o.Ended("exit code 0")
+		o.Ended(Exit{Text: "exit code 0"})
 	}
 	<-o.Done()
 	o.Drain(null(t), Hurry)

@@ -105,7 +105,7 @@ func (s *scene) world() World {
 			}
 			s.write(text)
 			if after, ok := s.now().deathBy[sig]; ok {
-				time.AfterFunc(after, func() { s.Ended("killed by " + unix.SignalName(sig)) })
+				time.AfterFunc(after, func() { s.Ended(Exit{Text: "killed by " + unix.SignalName(sig), BySignal: true}) })
 			}
 			return nil
 		},
