@@ -41,7 +41,7 @@ bench: ## zdhost beside the bare server and its peers, in one run
 	@.ci/install
 	go run ./bench/peers
 
-bench-check: ## the promises at full size, and the figures that are promised
+bench-check: ## the promises at full size, with their figures
 	@.ci/install
 	ZDHOST_SIZE=full go test -count=1 -timeout 3h -v $(PROMISES)
 
