@@ -205,7 +205,7 @@ func (s *service) reconfigure(cfg config.Service, actor control.Actor, reason st
 		},
 		end: func(e ended) { tell(e.state.ID) },
 	}
-	q := request{kind: pluginapi.KindReload, actor: actor, reason: reason, undo: func() { s.configure(before) }}
+	q := request{kind: pluginapi.KindReload, actor: actor, reason: reason, undo: func() { s.unconfigure(cfg) }}
 	same := slices.Equal(before.Command, cfg.Command)
 	if before.Release == cfg.Release && (same || s.serving.payload.Kind == "directory") {
 		q.resolve = func() payload {
@@ -223,7 +223,7 @@ func (s *service) reconfigure(cfg config.Service, actor control.Actor, reason st
 		p, err := s.configured(s.h.ctx, nil)
 		s.h.post(func() {
 			if err != nil {
-				s.configure(before)
+				s.unconfigure(cfg)
 				s.refuse("reload", err.Error())
 				w.refused(err.Error())
 				return
@@ -233,6 +233,14 @@ func (s *service) reconfigure(cfg config.Service, actor control.Actor, reason st
 		})
 	}()
 	return began
+}
+
+// unconfigure goes back to the configuration of the generation that serves, unless
+// a later one than cfg has come.
+func (s *service) unconfigure(cfg config.Service) {
+	if s.serving != nil && reflect.DeepEqual(s.cfg, cfg) {
+		s.configure(s.serving.cfg)
+	}
 }
 
 // removeService ends what a configuration no longer names. Where another service

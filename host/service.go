@@ -57,6 +57,9 @@ func (s *service) configure(cfg config.Service) {
 	s.ports = nil
 	for _, name := range cfg.Listeners {
 		p := s.h.ports[name]
+		if p == nil {
+			continue // a configuration that was gone back to names a listener that is gone
+		}
 		p.service = s
 		if p.address.Host == "" && !p.unix() && cfg.Sockets == config.Inherit {
 			p.address.Host = "::" // nobody will bind it for us
