@@ -13,7 +13,7 @@ type Config struct {
 	File      string // the file it was loaded from, absolute; empty without one
 	Dir       string // the file's directory, absolute; the working directory without one
 	StateDir  string
-	RunDir    string // where sockets live; at most MaxRunDir bytes
+	RunDir    string // where sockets live: this host's own; at most MaxRunDir bytes
 	Control   Control
 	Log       Log
 	Releases  Releases

@@ -1,6 +1,9 @@
 package config
 
-import "fmt"
+import (
+	"fmt"
+	"path/filepath"
+)
 
 // crossCheck finds what is wrong between values that are right by themselves.
 // Values that were reported before are missing, and no reason for a second
@@ -11,7 +14,7 @@ func (c *Config) crossCheck(found *findings) {
 	}
 	if len(c.RunDir) > MaxRunDir {
 		found.add(c.PosOf("run_dir"), "run_dir", `for example: run_dir = "/run/zdhost"`,
-			"\"run_dir\" is %d bytes long; at most %d leave room for a socket's name", len(c.RunDir), MaxRunDir)
+			"\"run_dir\" is %d bytes long; at most %d leave room for a socket's name", len(filepath.Dir(c.RunDir)), maxRunDirGiven)
 	}
 	c.checkListeners(found)
 	owner := map[string]string{} // listener → service

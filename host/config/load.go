@@ -104,9 +104,7 @@ func assemble(tree pluginapi.Tree, dir string, overrides []Override) (*Config, f
 		return nil, nil, err
 	}
 	c.positions = s.positions
-	if c.RunDir == "" {
-		c.RunDir = defaultRunDir(c.StateDir)
-	}
+	c.RunDir = runDir(c.RunDir, c.StateDir)
 	c.crossCheck(&found)
 	return c, found, nil
 }

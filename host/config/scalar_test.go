@@ -1,6 +1,7 @@
 package config
 
 import (
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -111,13 +112,21 @@ func TestNearest(t *testing.T) {
 	}
 }
 
-func TestDefaultRunDir(t *testing.T) {
-	if got := defaultRunDir("/var/lib/zdhost"); got != "/var/lib/zdhost/run" {
+func TestRunDir(t *testing.T) {
+	if got := runDir("", "/var/lib/zdhost"); got != "/var/lib/zdhost/run" {
 		t.Errorf("got %s", got)
 	}
 	long := "/" + strings.Repeat("a", 90)
-	got := defaultRunDir(long)
-	if len(got) > MaxRunDir || got == defaultRunDir(long+"b") || got != defaultRunDir(long) {
+	got := runDir("", long)
+	if len(got) > MaxRunDir || got == runDir("", long+"b") || got != runDir("", long) {
 		t.Errorf("the run directory of a long path is %s", got)
+	}
+	// What is given is never the keeper's own, which it removes.
+	got = runDir("/run", "/var/lib/zdhost")
+	if filepath.Dir(got) != "/run" || got == runDir("/run", "/srv/zdhost") {
+		t.Errorf("the run directory below /run is %s", got)
+	}
+	if longest := "/" + strings.Repeat("r", maxRunDirGiven-1); len(runDir(longest, long)) != MaxRunDir {
+		t.Errorf("the longest run directory is %s", runDir(longest, long))
 	}
 }

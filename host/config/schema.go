@@ -52,7 +52,7 @@ func Schema() []Key {
 		{Name: "state_dir", Type: TypePath, Default: "./.zdhost", Example: `"/var/lib/zdhost"`, Mistaken: []string{"data_dir", "state"},
 			Doc: "Directory of the journal, the releases and the control socket. One host at a time uses it."},
 		{Name: "run_dir", Type: TypePath, Example: `"/run/zdhost"`, Mistaken: []string{"runtime_dir", "socket_dir"},
-			Doc: "Directory of the sockets; at most 80 bytes long, since a unix socket's path may have 107. Default: `run` in `state_dir` where that is short enough, else a directory of its own below `/run/zdhost`, `$XDG_RUNTIME_DIR/zdhost` or the temporary directory."},
+			Doc: "Where the sockets are: in a directory of the host's own below this one, which must be at most 67 bytes long, since a unix socket's path may have 107. Default: `run` in `state_dir` where that is short enough, else a directory of its own below `/run/zdhost`, `$XDG_RUNTIME_DIR/zdhost` or the temporary directory."},
 		{Name: "control", Type: TypeBlock, Doc: "Who may speak to the host.", Keys: []Key{
 			{Name: "group", Type: TypeString, Example: `"ops"`, Doc: "Group whose members may use the control socket (mode 0660). Without it only the host's own user and root may (0600)."},
 		}},

@@ -16,9 +16,11 @@ import (
 // Options says what a keeper needs to begin. It travels as JSON through the
 // execve that makes `zdhost run` the keeper.
 type Options struct {
-	// RunDir is a short path for sockets and FIFOs. The keeper makes it and
-	// removes it at its end.
+	// RunDir is a short path for sockets and FIFOs. The keeper makes it; at its
+	// end it removes those, and the directory unless others use it.
 	RunDir string `json:"run_dir"`
+	// Sockets are the host's own, which a host that was killed left behind.
+	Sockets []string `json:"sockets,omitempty"`
 	// Host is the host's command line; its descriptor 3 is the link.
 	Host []string `json:"host"`
 	// Lock is an inherited descriptor that is kept open for the keeper's life, 0
@@ -61,10 +63,11 @@ func (k *Keeper) Run(ctx context.Context) (int, error) {
 	if k.opts.Lock > 0 {
 		unix.CloseOnExec(k.opts.Lock) // it is the keeper's alone
 	}
-	if err := os.MkdirAll(k.opts.RunDir, 0o711); err != nil {
-		return 1, fmt.Errorf("cannot make the run directory: %w", err)
+	run := runDir(k.opts.RunDir)
+	if err := run.make(); err != nil {
+		return 1, err
 	}
-	defer os.RemoveAll(k.opts.RunDir)
+	defer run.remove()
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return 1, fmt.Errorf("cannot become a subreaper: %w", err)
 	}
