@@ -60,6 +60,7 @@ func run(ctx context.Context, o runOptions) error {
 	}
 	k, err := json.Marshal(keeper.Options{
 		RunDir: cfg.RunDir, Lock: lock, Host: []string{"zdhost", hostProcess, string(host)},
+		Sockets: []string{filepath.Join(cfg.StateDir, control.SocketName)},
 	})
 	if err != nil {
 		return err

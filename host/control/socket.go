@@ -11,8 +11,10 @@ import (
 	"sync"
 )
 
+// SocketName is the control socket's name in the state directory.
+const SocketName = "control.sock"
+
 const (
-	socketName  = "control.sock"
 	pointerName = "control.path"
 	// maxPath is what a socket's path may have with room for a temporary name; the kernel's limit
 	// is 107 bytes and a NUL.
@@ -45,7 +47,7 @@ func listenPath(stateDir, runDir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if path := filepath.Join(stateDir, socketName); len(path) <= maxPath {
+	if path := filepath.Join(stateDir, SocketName); len(path) <= maxPath {
 		return path, nil
 	}
 	if runDir == "" {
@@ -54,7 +56,7 @@ func listenPath(stateDir, runDir string) (string, error) {
 	if runDir, err = filepath.Abs(runDir); err != nil {
 		return "", err
 	}
-	path := filepath.Join(runDir, socketName)
+	path := filepath.Join(runDir, SocketName)
 	if len(path) > maxPath {
 		return "", fmt.Errorf("the path of run_dir %s is longer than %d bytes", runDir, maxPath)
 	}
@@ -104,7 +106,7 @@ func point(stateDir, path string) error {
 	if absolute, err := filepath.Abs(stateDir); err == nil && filepath.Dir(path) == absolute {
 		return removeIfThere(pointer)
 	}
-	if err := removeIfThere(filepath.Join(stateDir, socketName)); err != nil {
+	if err := removeIfThere(filepath.Join(stateDir, SocketName)); err != nil {
 		return err
 	}
 	temporary := pointer + ".new"
@@ -125,7 +127,7 @@ func removeIfThere(path string) error {
 func SocketPath(stateDir string) (string, error) {
 	pointer, err := os.ReadFile(filepath.Join(stateDir, pointerName))
 	if errors.Is(err, fs.ErrNotExist) {
-		return filepath.Join(stateDir, socketName), nil
+		return filepath.Join(stateDir, SocketName), nil
 	}
 	if err != nil {
 		return "", err

@@ -16,7 +16,7 @@ func TestSocketIsPrivateAndLeavesNothingBehind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	info, err := os.Stat(filepath.Join(dir, socketName))
+	info, err := os.Stat(filepath.Join(dir, SocketName))
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Fatalf("socket: %v, %v", info, err)
 	}
@@ -59,7 +59,7 @@ func TestLongStateDirIsPointedAt(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	if path, err := SocketPath(long); err != nil || path != filepath.Join(run, socketName) {
+	if path, err := SocketPath(long); err != nil || path != filepath.Join(run, SocketName) {
 		t.Errorf("SocketPath = %q, %v", path, err)
 	}
 	dial(t, long)

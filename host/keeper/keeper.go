@@ -19,7 +19,8 @@ type Options struct {
 	// RunDir is a short path for sockets and FIFOs. The keeper makes it; at its
 	// end it removes those, and the directory unless others use it.
 	RunDir string `json:"run_dir"`
-	// Sockets are the host's own, which a host that was killed left behind.
+	// Sockets are paths of the host's own, which a host that was killed leaves
+	// behind.
 	Sockets []string `json:"sockets,omitempty"`
 	// Host is the host's command line; its descriptor 3 is the link.
 	Host []string `json:"host"`
@@ -98,6 +99,7 @@ func (k *Keeper) Run(ctx context.Context) (int, error) {
 		}
 	}
 	k.sweep()
+	removeSockets(k.opts.Sockets)
 	return k.code, nil
 }
 

@@ -3,6 +3,7 @@ package keeper
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -85,7 +86,7 @@ func run(t *testing.T, scenario string) {
 		t.Fatal(err)
 	}
 	runDir := filepath.Join(dir, "run")
-	o, _ := json.Marshal(Options{RunDir: runDir, Host: []string{exe, "_host", scenario, dir}})
+	o, _ := json.Marshal(Options{RunDir: runDir, Sockets: []string{filepath.Join(dir, "host.sock")}, Host: []string{exe, "_host", scenario, dir}})
 	cmd := exec.Command(exe, "_keeper", string(o))
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -94,6 +95,9 @@ func run(t *testing.T, scenario string) {
 	if _, err := os.Stat(runDir); !os.IsNotExist(err) {
 		t.Errorf("the run directory is left: %v", err)
 	}
+	if _, err := os.Lstat(filepath.Join(dir, "host.sock")); !os.IsNotExist(err) {
+		t.Errorf("the host's socket is left: %v", err)
+	}
 }
 
 var scenarios = map[string]func(stage) error{
@@ -101,12 +105,15 @@ var scenarios = map[string]func(stage) error{
 	"missing": spawnMissing,
 	"output":  keepOutput,
 	"inherit": inheritLanes,
+	"killed":  dieWithSocket,
 }
 
 func TestAdoptsUnmodifiedProgram(t *testing.T)      { run(t, "python") }
 func TestSpawnOfMissingProgramSaysWhy(t *testing.T) { run(t, "missing") }
 func TestOutputIsWholeAtExit(t *testing.T)          { run(t, "output") }
 func TestInheritPassesLanesAndNames(t *testing.T)   { run(t, "inherit") }
+
+func TestStoppedWithoutHostLeavesNoSocket(t *testing.T) { run(t, "killed") }
 
 func freePort() uint16 {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -236,4 +243,15 @@ func inheritLanes(s stage) error {
 		return fmt.Errorf("%+v %w", e.Exit, err)
 	}
 	return nil
+}
+
+// dieWithSocket has the keeper stopped while the host is dead.
+func dieWithSocket(s stage) error {
+	if _, err := net.Listen("unix", filepath.Join(s.dir, "host.sock")); err != nil {
+		return err
+	}
+	if err := s.c.Serving(s.ctx); err != nil {
+		return err
+	}
+	return errors.Join(unix.Kill(os.Getppid(), unix.SIGTERM), unix.Kill(os.Getpid(), unix.SIGKILL))
 }

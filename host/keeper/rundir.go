@@ -65,6 +65,15 @@ func (d runDir) remove() {
 	_ = os.Remove(string(d))
 }
 
+// removeSockets removes the files that are sockets.
+func removeSockets(paths []string) {
+	for _, path := range paths {
+		if info, err := os.Lstat(path); err == nil && info.Mode().Type() == fs.ModeSocket {
+			_ = os.Remove(path)
+		}
+	}
+}
+
 // maxLinks is how many symbolic links the kernel follows in one path.
 const maxLinks = 40
 
