@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func openStore(t testing.TB) *Store {
@@ -101,6 +103,24 @@ func TestImport(t *testing.T) {
 	left, _ := os.ReadDir(s.tmp())
 	if len(left) > 0 {
 		t.Errorf("left in tmp: %v", left)
+	}
+}
+
+// A service may have a user of its own, and zdhost any umask.
+func TestReleaseIsReadByAllWhateverTheUmask(t *testing.T) {
+	old := unix.Umask(0o077)
+	defer unix.Umask(old)
+	s := openStore(t)
+	r := mustImport(t, s, tree(t, sampleFiles()))
+	for dir := r.Dir; dir != s.dir; dir = filepath.Dir(dir) {
+		if info, err := os.Stat(dir); err != nil || info.Mode().Perm()&0o005 != 0o005 {
+			t.Errorf("%s: %v, %v", dir, info.Mode(), err)
+		}
+	}
+	for _, name := range []string{"bin", "bin/shop", "etc/<a>&b.conf"} {
+		if info, err := os.Stat(filepath.Join(r.Dir, name)); err != nil || info.Mode().Perm()&0o004 == 0 {
+			t.Errorf("%s: %v, %v", name, info.Mode(), err)
+		}
 	}
 }
 

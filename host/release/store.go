@@ -41,8 +41,21 @@ func Open(dir string) (*Store, error) {
 		if err := os.MkdirAll(d, 0o755); err != nil {
 			return nil, describe("open release store", dir, err)
 		}
+		if err := openToAll(d); err != nil {
+			return nil, describe("open release store", dir, err)
+		}
 	}
 	return s, nil
+}
+
+// openToAll lets programs of other users reach their releases, which the umask
+// may have kept from them.
+func openToAll(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil || info.Mode().Perm()&0o055 == 0o055 {
+		return err
+	}
+	return os.Chmod(dir, 0o755)
 }
 
 // Get finds a release by its digest or by a beginning of it that no other
