@@ -87,6 +87,7 @@ func (g *guard) receiveAll(l *link, epoch int) {
 			g.k.post(func() { g.cut(epoch) })
 			return
 		}
+		m.epoch = epoch
 		done := make(chan struct{})
 		g.k.post(func() {
 			if g.epoch == epoch {

@@ -96,7 +96,11 @@ func answer[T any](k *Keeper, m message, f func(T) (any, []int, error)) {
 	k.reply(m, body, fds, err)
 }
 
+// reply answers the host that asked; one that came after it has not.
 func (k *Keeper) reply(m message, body any, fds []int, err error) {
+	if m.epoch != k.host.epoch {
+		return
+	}
 	r := message{ID: m.ID, Kind: m.Kind, Error: wireError(err)}
 	if err == nil && body != nil {
 		b, err := json.Marshal(body)
@@ -278,18 +282,29 @@ func descriptorsOf(rules []Rule) []string {
 	return names
 }
 
+// launched ends a launch. Where the host that asked for it is gone, the next one
+// finds the child in the answer to its hello, or, if that was sent already, would
+// never know of it: then there is no such child.
 func (k *Keeper) launched(m message, l launched) {
 	c := l.child
 	c.launching, c.notify = false, l.notify
+	if k.children[c.spec.ID] != c {
+		if c.notify >= 0 {
+			_ = unix.Close(c.notify)
+		}
+		k.reply(m, nil, nil, fmt.Errorf("cannot start %q: it was to be forgotten", c.spec.ID))
+		return
+	}
+	if l.err == nil && m.epoch != k.host.epoch && k.host.hello {
+		l.err = errors.New("cannot start it: the host that asked is gone")
+	}
 	if l.err == nil && c.notify >= 0 {
 		l.err = k.watch.add(c.notify, func() { k.notified(c) })
 	}
 	if l.err != nil {
-		if c.exit == nil {
-			_ = unix.Kill(-c.pid, unix.SIGKILL)
-		}
 		k.forget(c)
 		k.reply(m, nil, nil, l.err)
+		k.endIfEmpty()
 		return
 	}
 	k.reply(m, c.state(), nil, nil)

@@ -31,6 +31,7 @@ type message struct {
 	Error *Error          `json:"error,omitempty"`
 	Body  json.RawMessage `json:"body,omitempty"`
 	fds   []int
+	epoch int // of the host that sent it
 }
 
 // link sends and receives whole messages. One goroutine sends, one receives.
