@@ -11,9 +11,18 @@ type Bind struct {
 	PID    int
 	Family int            // AF_INET, AF_INET6 or AF_UNIX, of the socket
 	Type   int            // SOCK_STREAM or SOCK_DGRAM
-	Addr   netip.AddrPort // set for the internet families
+	Addr   netip.AddrPort // set for the internet families; a zone is an interface's index or name
 	Path   string         // set for AF_UNIX: absolute
 	V6Only bool
+	Before
+}
+
+// Before is what a program sets on a socket before bind because it bears on the
+// bind itself. Who binds in its place sets it too.
+type Before struct {
+	Device      string `json:"device,omitempty"` // SO_BINDTODEVICE: the only interface that reaches it
+	FreeBind    bool   `json:"freebind,omitempty"`
+	Transparent bool   `json:"transparent,omitempty"`
 }
 
 // Lane is the answer's socket as the Book knows it. The Book keeps owning FD.

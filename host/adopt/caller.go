@@ -145,7 +145,13 @@ func parseSockaddr(raw []byte, unixPath func(string) string) (netip.AddrPort, st
 		if len(raw) < 24 { // SIN6_LEN_RFC2133: the scope may be left out
 			return netip.AddrPort{}, "", unix.EINVAL
 		}
-		return netip.AddrPortFrom(netip.AddrFrom16([16]byte(raw[8:24])), binary.BigEndian.Uint16(raw[2:])), "", nil
+		ip := netip.AddrFrom16([16]byte(raw[8:24]))
+		if scoped(ip) && len(raw) >= unix.SizeofSockaddrInet6 {
+			if scope := binary.NativeEndian.Uint32(raw[24:28]); scope != 0 {
+				ip = ip.WithZone(strconv.FormatUint(uint64(scope), 10))
+			}
+		}
+		return netip.AddrPortFrom(ip, binary.BigEndian.Uint16(raw[2:])), "", nil
 	case unix.AF_UNIX:
 		name := raw[2:]
 		if len(name) == 0 || name[0] == 0 {
@@ -157,4 +163,9 @@ func parseSockaddr(raw []byte, unixPath func(string) string) (netip.AddrPort, st
 		return netip.AddrPort{}, unixPath(string(name)), nil
 	}
 	return netip.AddrPort{}, "", nil
+}
+
+// scoped tells the addresses whose scope the kernel looks at.
+func scoped(ip netip.Addr) bool {
+	return ip.IsLinkLocalUnicast() || ip.IsLinkLocalMulticast() || ip.IsInterfaceLocalMulticast()
 }

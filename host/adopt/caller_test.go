@@ -33,6 +33,11 @@ func inet6(addr string, port uint16) []byte {
 	return raw
 }
 
+func inScope(raw []byte, scope uint32) []byte {
+	binary.NativeEndian.PutUint32(raw[24:], scope)
+	return raw
+}
+
 func local(name string) []byte {
 	raw := binary.NativeEndian.AppendUint16(nil, unix.AF_UNIX)
 	return append(raw, name...)
@@ -55,6 +60,9 @@ func TestParseSockaddr(t *testing.T) {
 		{"IPv6, RFC 2133", inet6("::", 80)[:24], "[::]:80", "", false},
 		{"IPv6, short", inet6("::", 80)[:23], "", "", true},
 		{"IPv6, mapped", inet6("::ffff:127.0.0.1", 80), "[::ffff:127.0.0.1]:80", "", false},
+		{"IPv6, link-local", inScope(inet6("fe80::1", 80), 3), "[fe80::1%3]:80", "", false},
+		{"IPv6, link-local, RFC 2133", inScope(inet6("fe80::1", 80), 3)[:24], "[fe80::1]:80", "", false},
+		{"IPv6, scope that means nothing", inScope(inet6("2001:db8::1", 80), 3), "[2001:db8::1]:80", "", false},
 		{"unix", local("/run/a.sock\x00"), "", "/run/a.sock", false},
 		{"unix without NUL", local("/run/a.sock"), "", "/run/a.sock", false},
 		{"unix, garbage after NUL", local("/run/a.sock\x00garbage"), "", "/run/a.sock", false},

@@ -1,6 +1,10 @@
 package adopt
 
-import "golang.org/x/sys/unix"
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
 
 // option is one that a program may set before bind and that accepted
 // connections inherit from the listening socket.
@@ -22,7 +26,7 @@ var tcpOptions = []option{
 	{unix.IPPROTO_TCP, unix.TCP_FASTOPEN},
 }
 
-var inet4Options = []option{{unix.IPPROTO_IP, unix.IP_TOS}}
+var inet4Options = []option{{unix.IPPROTO_IP, unix.IP_TOS}, {unix.IPPROTO_IP, unix.IP_TRANSPARENT}}
 var inet6Options = []option{{unix.IPPROTO_IPV6, unix.IPV6_TCLASS}}
 
 // copyOptions makes the lane answer as the program's own socket would have.
@@ -51,4 +55,38 @@ func copyOptions(lane, from int, asked Bind) {
 			_ = unix.SetsockoptInt(lane, o.level, o.name, want)
 		}
 	}
+}
+
+// BeforeOf reads an internet socket's.
+func BeforeOf(fd int) Before {
+	var b Before
+	b.Device, _ = unix.GetsockoptString(fd, unix.SOL_SOCKET, unix.SO_BINDTODEVICE)
+	// The options of IPv4 are those of an IPv6 socket too: the kernel has one flag
+	// for both.
+	free, _ := unix.GetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_FREEBIND)
+	transparent, _ := unix.GetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_TRANSPARENT)
+	b.FreeBind, b.Transparent = free != 0, transparent != 0
+	return b
+}
+
+// Set sets them on an internet socket that is not bound yet.
+func (b Before) Set(fd int) error {
+	if b.Device != "" {
+		if err := unix.BindToDevice(fd, b.Device); err != nil {
+			return fmt.Errorf("interface %s: %w", b.Device, err)
+		}
+	}
+	for _, o := range []struct {
+		on   bool
+		name int
+		text string
+	}{{b.FreeBind, unix.IP_FREEBIND, "IP_FREEBIND"}, {b.Transparent, unix.IP_TRANSPARENT, "IP_TRANSPARENT"}} {
+		if !o.on {
+			continue
+		}
+		if err := unix.SetsockoptInt(fd, unix.IPPROTO_IP, o.name, 1); err != nil {
+			return fmt.Errorf("%s: %w", o.text, err)
+		}
+	}
+	return nil
 }

@@ -109,6 +109,12 @@ func (s session) asked(sock int) (Bind, bool, error) {
 			b.Addr = netip.AddrPortFrom(b.Addr.Addr().Unmap(), b.Addr.Port())
 		}
 	}
+	if inet {
+		b.Before = BeforeOf(sock)
+		if ip := b.Addr.Addr(); scoped(ip) && ip.Zone() == "" && b.Device != "" {
+			b.Addr = netip.AddrPortFrom(ip.WithZone(b.Device), b.Addr.Port())
+		}
+	}
 	if !Valid(s.fd, s.n.ID) {
 		return b, false, ErrGone
 	}

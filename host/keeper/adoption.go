@@ -23,11 +23,12 @@ func (b book) Place(asked adopt.Bind) (adopt.Lane, unix.Errno) {
 		if !b.c.spec.Open || asked.Path != "" {
 			return adopt.Lane{}, 0
 		}
-		a := Address{Network: network(asked), Host: asked.Addr.Addr().String(), Port: asked.Addr.Port(), V6Only: asked.V6Only}
+		a := Address{Network: network(asked), Host: asked.Addr.Addr().String(), Port: asked.Addr.Port(), V6Only: asked.V6Only, Before: asked.Before}
 		return b.open(Rule{Address: a}, a, asked)
 	}
 	if rule.Descriptor == "" {
 		a := rule.Address
+		a.Before = asked.Before
 		if a.Host == "" {
 			a.Host = map[int]string{unix.AF_INET: "0.0.0.0", unix.AF_INET6: "::"}[asked.Family]
 			a.V6Only = asked.V6Only
@@ -73,14 +74,24 @@ func closeness(a Address, asked adopt.Bind) int {
 	}
 	ip := asked.Addr.Addr()
 	switch {
-	case host == ip:
-		return 3
+	case host.WithZone("") == ip.WithZone(""):
+		return 3 * btoi(sameZone(host, ip))
 	case ip.IsUnspecified():
 		return 2
 	case host.IsUnspecified() && (host.Is6() && !a.V6Only || host.Is4() == ip.Is4()):
 		return 1
 	}
 	return 0
+}
+
+// sameZone compares by index: one side may have the interface's name.
+func sameZone(a, b netip.Addr) bool {
+	if a.Zone() == b.Zone() {
+		return true
+	}
+	i, err1 := zoneIndex(a.Zone())
+	j, err2 := zoneIndex(b.Zone())
+	return err1 == nil && err2 == nil && i == j
 }
 
 // open binds an address that has no socket yet, for the generation whose child
@@ -102,6 +113,11 @@ func (b book) open(rule Rule, a Address, asked adopt.Bind) (adopt.Lane, unix.Err
 func (b book) lane(h *held, asked adopt.Bind) (adopt.Lane, unix.Errno) {
 	if family := laneFamily(h.fd); asked.Family == unix.AF_INET && family == unix.AF_INET6 {
 		return b.refuse(asked, *h.address, "the program binds an IPv4 socket, the listener is IPv6, and an IPv4 program can't serve it", unix.EADDRNOTAVAIL)
+	}
+	// A link-local address ties a socket to its interface by itself.
+	have := adopt.BeforeOf(h.fd).Device
+	if h.address != nil && asked.Addr.IsValid() && asked.Device != h.address.Device && asked.Device != have {
+		return b.refuse(asked, *h.address, fmt.Sprintf("the program binds to %s, the listener to %s", device(asked.Device), device(have)), unix.EADDRNOTAVAIL)
 	}
 	_, mine := h.holders[b.c.spec.ID]
 	return adopt.Lane{Name: h.name, FD: h.fd, Held: len(h.holders) > 1 || len(h.holders) == 1 && !mine}, 0
@@ -198,6 +214,13 @@ func askedText(asked adopt.Bind) string {
 		return "udp:" + asked.Addr.String()
 	}
 	return asked.Addr.String()
+}
+
+func device(name string) string {
+	if name == "" {
+		return "all interfaces"
+	}
+	return "interface " + name + " alone"
 }
 
 func laneFamily(fd int) int {

@@ -90,6 +90,11 @@ func run(t *testing.T, scenario string) {
 	cmd := exec.Command(exe, "_keeper", string(o))
 	out, err := cmd.CombinedOutput()
 	if err != nil {
+		logs, _ := filepath.Glob(filepath.Join(dir, "*.log"))
+		for _, path := range logs {
+			log, _ := os.ReadFile(path)
+			out = append(out, log...)
+		}
 		t.Fatalf("%v\n%s", err, out)
 	}
 	if _, err := os.Stat(runDir); !os.IsNotExist(err) {
@@ -106,6 +111,8 @@ var scenarios = map[string]func(stage) error{
 	"output":  keepOutput,
 	"inherit": inheritLanes,
 	"killed":  dieWithSocket,
+	"device":  adoptDevice,
+	"scope":   adoptLinkLocal,
 }
 
 func TestAdoptsUnmodifiedProgram(t *testing.T)      { run(t, "python") }
@@ -113,6 +120,8 @@ func TestSpawnOfMissingProgramSaysWhy(t *testing.T) { run(t, "missing") }
 func TestOutputIsWholeAtExit(t *testing.T)          { run(t, "output") }
 func TestInheritPassesLanesAndNames(t *testing.T)   { run(t, "inherit") }
 
+func TestProgramStaysOnItsDevice(t *testing.T)          { run(t, "device") }
+func TestAdoptsLinkLocalAddress(t *testing.T)           { run(t, "scope") }
 func TestStoppedWithoutHostLeavesNoSocket(t *testing.T) { run(t, "killed") }
 
 func freePort() uint16 {
@@ -254,4 +263,85 @@ func dieWithSocket(s stage) error {
 		return err
 	}
 	return errors.Join(unix.Kill(os.Getppid(), unix.SIGTERM), unix.Kill(os.Getpid(), unix.SIGKILL))
+}
+
+// adoptDevice has a program bind an address that has no socket yet, and one that
+// has, with what it must have set before.
+func adoptDevice(s stage) error {
+	a := Address{Network: "tcp", Host: "127.0.0.1", Port: freePort()}
+	if _, _, err := s.c.Bind(s.ctx, BindRequest{Name: "lane", Address: a, First: true}); err != nil {
+		return err
+	}
+	sp := s.spawn("py", "/usr/bin/python3", "-c", fmt.Sprintf(`
+import socket
+def on_lo(port):
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo")
+    s.setsockopt(socket.IPPROTO_IP, 15, 1) # IP_FREEBIND
+    s.bind(("127.0.0.1", port))
+    s.listen()
+    return s
+s = on_lo(%d)
+assert s.getsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, 16).rstrip(b"\0") == b"lo"
+assert s.getsockopt(socket.IPPROTO_IP, 15) == 1
+try:
+    on_lo(%d)
+except OSError:
+    exit(7)
+`, freePort(), a.Port))
+	sp.Open, sp.Rules = true, []Rule{{Listener: "web", Address: a, Descriptor: "lane"}}
+	if _, err := s.c.Spawn(s.ctx, sp); err != nil {
+		return err
+	}
+	if e, err := s.await(EventOpened, "py"); err != nil || e.Address.Device != "lo" || !e.Address.FreeBind {
+		return fmt.Errorf("%+v %+v: %w", e, e.Address, err)
+	}
+	want := "the program binds to interface lo alone, the listener to all interfaces"
+	if e, err := s.await(EventRefused, "py"); err != nil || e.Reason != want {
+		return fmt.Errorf("%+v: %w", e, err)
+	}
+	for e := range s.events {
+		if e.Kind == EventExited && e.Exit.Code == 7 {
+			return nil
+		}
+	}
+	return ErrCut
+}
+
+// adoptLinkLocal has a program bind a link-local address of this machine, if it
+// has one, by the interface's index; the rule has its name.
+func adoptLinkLocal(s stage) error {
+	all, err := net.Interfaces()
+	if err != nil {
+		return err
+	}
+	for _, i := range all {
+		addresses, err := i.Addrs()
+		if err != nil {
+			return err
+		}
+		for _, at := range addresses {
+			n, ok := at.(*net.IPNet)
+			if !ok || !n.IP.IsLinkLocalUnicast() || n.IP.To4() != nil {
+				continue
+			}
+			a := Address{Network: "tcp", Host: n.IP.String() + "%" + i.Name, Port: freePort(), V6Only: true}
+			if _, _, err := s.c.Bind(s.ctx, BindRequest{Name: "lane", Address: a, First: true}); err != nil {
+				return err
+			}
+			sp := s.spawn("py", "/usr/bin/python3", "-c", fmt.Sprintf(`
+import socket
+s = socket.socket(socket.AF_INET6)
+s.bind((%q, %d, 0, %d))
+s.listen()
+`, n.IP.String(), a.Port, i.Index))
+			sp.Rules = []Rule{{Listener: "web", Address: a, Descriptor: "lane"}}
+			if _, err := s.c.Spawn(s.ctx, sp); err != nil {
+				return err
+			}
+			_, err := s.await(EventGiven, "py")
+			return err
+		}
+	}
+	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/zdhost/zdhost/host/adopt"
 )
 
 // Version is the protocol's version. A keeper serves hosts of this version and
@@ -75,6 +77,8 @@ type Address struct {
 	Path   string `json:"path,omitempty"`  // unix
 	Mode   uint32 `json:"mode,omitempty"`  // unix: permission bits, 0 for 0777 less umask
 	Owner  *User  `json:"owner,omitempty"` // unix: whose the path is
+	// Before is what the program had set that opened the address.
+	adopt.Before
 }
 
 // String writes the address as the configuration does.

@@ -52,6 +52,9 @@ func bindIP(a Address, first bool) (int, error) {
 }
 
 func bindInet(fd int, a Address, ip netip.Addr, first bool) error {
+	if err := a.Before.Set(fd); err != nil {
+		return err
+	}
 	set := func(level, name, v int) error { return unix.SetsockoptInt(fd, level, name, v) }
 	var sa unix.Sockaddr
 	if ip.Is4() {
