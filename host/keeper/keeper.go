@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"os/signal"
 	"syscall"
 	"time"
 
@@ -44,6 +42,7 @@ type Keeper struct {
 	started  time.Time
 
 	stopping bool
+	hurried  bool // a host that is to stop in a hurry
 	ended    bool
 	code     int
 }
@@ -80,9 +79,8 @@ func (k *Keeper) Run(ctx context.Context) (int, error) {
 	defer k.watch.close()
 	go k.watch.run(k.do)
 
-	signals := make(chan os.Signal, 16)
-	signal.Notify(signals, unix.SIGCHLD, unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2)
-	defer signal.Stop(signals)
+	signals := takeSignals()
+	defer signals.stop()
 
 	if err := k.host.start(); err != nil {
 		return 1, err
@@ -91,7 +89,9 @@ func (k *Keeper) Run(ctx context.Context) (int, error) {
 		select {
 		case f := <-k.do:
 			f()
-		case s := <-signals:
+		case <-signals.children:
+			k.reap()
+		case s := <-signals.orders:
 			k.signalled(s.(syscall.Signal)) //nolint:forcetypeassert // signals are nothing else here
 		case <-ctx.Done():
 			ctx = context.Background()
@@ -105,54 +105,6 @@ func (k *Keeper) Run(ctx context.Context) (int, error) {
 
 // post hands f to the loop from another goroutine.
 func (k *Keeper) post(f func()) { k.do <- f }
-
-func (k *Keeper) signalled(s syscall.Signal) {
-	switch s {
-	case unix.SIGCHLD:
-		k.reap()
-	case unix.SIGTERM, unix.SIGINT:
-		k.stop(k.stopping)
-	default:
-		k.host.signal(s)
-	}
-}
-
-// stop asks the host to end everything in order, or does it without one.
-func (k *Keeper) stop(urgent bool) {
-	k.stopping = true
-	if k.host.linked() {
-		k.tellStop(urgent)
-		return
-	}
-	k.stopChildren()
-}
-
-func (k *Keeper) tellStop(urgent bool) { k.tell(Event{Kind: EventStop, Urgent: urgent}, -1) }
-
-// stopGrace is what children get after SIGTERM where no host is there to drain
-// them.
-const stopGrace = 10 * time.Second
-
-func (k *Keeper) stopChildren() {
-	for _, c := range k.children {
-		_ = c.signal(unix.SIGTERM, false)
-	}
-	time.AfterFunc(stopGrace, func() { k.post(func() { k.ended = true }) })
-	k.endIfEmpty()
-}
-
-// endIfEmpty ends a keeper that is stopping by itself once no child is left.
-func (k *Keeper) endIfEmpty() {
-	if !k.stopping || k.host.linked() {
-		return
-	}
-	for _, c := range k.children {
-		if c.exit == nil {
-			return
-		}
-	}
-	k.ended = true
-}
 
 // reap collects every child that ended. The keeper is the only one here who
 // starts processes, so nobody's status is stolen.

@@ -41,12 +41,7 @@ func (b bench) told() []message {
 // launching adds a child of a real process, whose end the test waits for.
 func (b bench) launching(t *testing.T, id string) (*child, *exec.Cmd) {
 	t.Helper()
-	cmd := exec.Command("sleep", "60")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	cmd := process(t)
 	out, ends, err := newOutput(b.opts.RunDir, id, filepath.Join(t.TempDir(), "log"), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -58,15 +53,17 @@ func (b bench) launching(t *testing.T, id string) (*child, *exec.Cmd) {
 	return c, cmd
 }
 
-// killed waits for the process's end.
-func killed(t *testing.T, cmd *exec.Cmd) {
+// ended waits for the process's end and wants it to be this signal's.
+func ended(t *testing.T, cmd *exec.Cmd, want syscall.Signal) {
 	t.Helper()
-	late := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Signal(unix.SIGTERM) })
+	late := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Signal(unix.SIGABRT) })
 	defer late.Stop()
 	var exit *exec.ExitError
-	if err := cmd.Wait(); !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != unix.SIGKILL { //nolint:forcetypeassert // Linux
-		t.Errorf("the child was not killed: %v", err)
+	err := cmd.Wait()
+	if errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signal() == want { //nolint:forcetypeassert // Linux
+		return
 	}
+	t.Errorf("the process did not end by signal %d: %v", want, err)
 }
 
 func TestLaunchThatEndsAfterTheNextHelloIsUndone(t *testing.T) {
@@ -79,7 +76,7 @@ func TestLaunchThatEndsAfterTheNextHelloIsUndone(t *testing.T) {
 	if b.children["a"] != nil {
 		t.Error("the keeper has a child that its host doesn't know")
 	}
-	killed(t, cmd)
+	ended(t, cmd, unix.SIGKILL)
 }
 
 func TestLaunchThatEndsBeforeTheNextHelloIsToldByIt(t *testing.T) {
@@ -111,7 +108,7 @@ func TestForgottenLaunchStaysForgotten(t *testing.T) {
 	b := newBench(t, 1)
 	c, cmd := b.launching(t, "a")
 	b.forget(c)
-	killed(t, cmd)
+	ended(t, cmd, unix.SIGKILL)
 	b.launched(message{ID: 7, Kind: kindSpawn, epoch: 1}, launched{child: c, notify: -1})
 	if told := b.told(); len(told) != 1 || told[0].Error == nil {
 		t.Errorf("%+v", told)
