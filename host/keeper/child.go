@@ -56,19 +56,19 @@ func start(spec Spawn, lanes []int, runDir string, done func(launched)) (*child,
 	defer closeEnds(ends)
 	order, err := memfd(spec)
 	if err != nil {
-		out.close()
+		go out.close()
 		return nil, err
 	}
 	defer unix.Close(order)
 	ours, theirs, err := seqpacket.Pair()
 	if err != nil {
-		out.close()
+		go out.close()
 		return nil, err
 	}
 	defer unix.Close(theirs)
 	null, err := unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		out.close()
+		go out.close()
 		_ = unix.Close(ours)
 		return nil, err
 	}
@@ -83,7 +83,7 @@ func start(spec Spawn, lanes []int, runDir string, done func(launched)) (*child,
 		Sys:   &syscall.SysProcAttr{Setsid: true},
 	})
 	if err != nil {
-		out.close()
+		go out.close()
 		_ = unix.Close(ours)
 		return nil, fmt.Errorf("cannot start a launcher: %w", err)
 	}
@@ -184,4 +184,10 @@ func (c *child) signal(sig syscall.Signal, group bool) error {
 		_ = unix.Kill(pid, sig)
 	}
 	return nil
+}
+
+// end ends what is left of a child that was killed; it may wait for the disk.
+func (c *child) end() {
+	endGroup(c.spec.Cgroup)
+	c.out.close()
 }

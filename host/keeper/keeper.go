@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"syscall"
 	"time"
 
@@ -138,14 +139,15 @@ func (k *Keeper) exited(c *child, ws unix.WaitStatus) {
 	k.announce(c)
 }
 
-// announce tells the host of an exit once the output before it is on disk.
+// announce tells the host of an exit once the output before it is on disk, or
+// the disk is too slow.
 func (k *Keeper) announce(c *child) {
 	c.exit.Leftovers = c.members()
 	if len(c.exit.Leftovers) == 0 {
 		k.store.left(c.spec.ID)
 	}
 	go func() {
-		c.out.flush()
+		c.out.flush(flushWait)
 		k.post(func() {
 			k.tell(Event{Kind: EventExited, Child: c.spec.ID, Exit: c.exit}, -1)
 			k.endIfEmpty()
@@ -162,21 +164,24 @@ func (k *Keeper) forget(c *child) {
 	if c.notify >= 0 {
 		k.unwatch(c)
 	}
-	go func() {
-		c.out.close()
-		endGroup(c.spec.Cgroup)
-	}()
+	go c.end()
 }
 
-// sweep leaves nothing behind.
+// sweep leaves nothing behind but output that no disk takes.
 func (k *Keeper) sweep() {
 	k.host.kill()
 	for _, c := range k.children {
 		_ = c.signal(unix.SIGKILL, true)
 	}
+	var ends sync.WaitGroup
 	for _, c := range k.children {
-		c.out.close()
-		endGroup(c.spec.Cgroup)
+		ends.Go(c.end)
+	}
+	all := make(chan struct{})
+	go func() { ends.Wait(); close(all) }()
+	select {
+	case <-all:
+	case <-time.After(flushWait): // a disk that takes nothing
 	}
 	for name := range k.store.byName {
 		_ = k.store.drop(name)

@@ -17,6 +17,9 @@ import (
 // log"), which the files follow: TIME stdout|stderr F|P TEXT.
 const maxLine = 16 << 10
 
+// pipeBytes is how much a FIFO holds.
+const pipeBytes = 1 << 20
+
 // output takes what a child writes. Its two FIFOs are open for reading and
 // writing at both ends, so that the child neither gets EPIPE nor sees an end,
 // whatever happens to the keeper.
@@ -74,24 +77,32 @@ func fifo(path string, user *User) (ours, theirs int, err error) {
 			return -1, -1, err
 		}
 	}
-	_, _ = unix.FcntlInt(uintptr(ours), unix.F_SETPIPE_SZ, 1<<20) // more room while we are away; the default does too
+	_, _ = unix.FcntlInt(uintptr(ours), unix.F_SETPIPE_SZ, pipeBytes) // more room while we are away; the default does too
 	return ours, theirs, nil
 }
 
-// flush returns once everything that the child had written is in the file.
-func (o *output) flush() {
+// flushWait is how long an exit is kept back for the output before it.
+const flushWait = 2 * time.Second
+
+// flush returns true once everything that the child had written is in the file,
+// and false where the disk didn't take it in time.
+func (o *output) flush(wait time.Duration) bool {
+	late := time.NewTimer(wait)
+	defer late.Stop()
 	for _, s := range o.streams {
-		if s != nil {
-			s.flush(false)
+		if s != nil && !s.flush(false, late.C) {
+			return false
 		}
 	}
+	return true
 }
 
-// close flushes and ends the reading.
+// close flushes and ends the reading, however long the disk takes: the loop
+// doesn't wait for it.
 func (o *output) close() {
 	for _, s := range o.streams {
 		if s != nil {
-			s.flush(true)
+			s.flush(true, nil)
 		}
 	}
 	o.sink.close()
@@ -118,19 +129,25 @@ func newStream(name string, fd int, sink *logFile) *stream {
 	return s
 }
 
-// flush wakes the reader through its deadline; only the loop calls it.
-func (s *stream) flush(end bool) {
+// flush wakes the reader through its deadline. It returns false where late came
+// first.
+func (s *stream) flush(end bool, late <-chan time.Time) bool {
 	req := flushRequest{end: end, done: make(chan struct{})}
 	select {
 	case s.asked <- req:
 	case <-s.ended:
-		return
+		return true
+	case <-late:
+		return false
 	}
 	_ = s.file.SetReadDeadline(time.Unix(1, 0))
 	select {
 	case <-req.done:
 	case <-s.ended:
+	case <-late:
+		return false
 	}
+	return true
 }
 
 func (s *stream) run() {
@@ -146,14 +163,13 @@ func (s *stream) run() {
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			return
 		}
+		// Before the request is taken: the next one comes with a deadline of its own.
+		_ = s.file.SetReadDeadline(time.Time{})
 		req := <-s.asked
 		s.drain(buf)
 		if len(s.rest) > 0 {
 			s.sink.write(s.name, 'P', s.rest)
 			s.rest = s.rest[:0]
-		}
-		if !req.end {
-			_ = s.file.SetReadDeadline(time.Time{})
 		}
 		close(req.done)
 		if req.end {
@@ -162,17 +178,19 @@ func (s *stream) run() {
 	}
 }
 
-// drain reads what is there without waiting.
+// drain reads what is there without waiting, and no more than there could be
+// when it began: somebody may go on writing.
 func (s *stream) drain(buf []byte) {
 	raw, err := s.file.SyscallConn()
 	if err != nil {
 		return
 	}
 	_ = raw.Control(func(fd uintptr) {
-		for {
+		for left := pipeBytes; left > 0; {
 			n, err := unix.Read(int(fd), buf)
 			if n > 0 {
 				s.take(buf[:n])
+				left -= n
 				continue
 			}
 			if !errors.Is(err, unix.EINTR) {
