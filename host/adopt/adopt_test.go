@@ -76,7 +76,7 @@ func (l *ledger) Listening(_ int, lane Lane, backlog int) unix.Errno {
 	return 0
 }
 
-func (l *ledger) KeepsPath(path string) bool { return path == l.kept }
+func (l *ledger) KeepsPath(path string) bool { return Canonical(path) == l.kept }
 
 func (l *ledger) Failed(_ int, call string, err error) { l.note("failed %s: %v", call, err) }
 
@@ -341,7 +341,7 @@ func testPath(t *testing.T) {
 	if err := errors.Join(unix.Bind(fd, &unix.SockaddrUnix{Name: path}), unix.Listen(fd, 16)); err != nil {
 		t.Fatal(err)
 	}
-	book := &ledger{lane: Lane{Name: "local", FD: fd}, kept: path, want: func(b Bind) bool { return b.Path == path }}
+	book := &ledger{lane: Lane{Name: "local", FD: fd}, kept: path, want: func(b Bind) bool { return Canonical(b.Path) == path }}
 	p := start(t, book, "unlink", "path", dir, "s")
 	p.expect("listening")
 	answered(t, ask(t, "unix", path))

@@ -12,7 +12,7 @@ type Bind struct {
 	Family int            // AF_INET, AF_INET6 or AF_UNIX, of the socket
 	Type   int            // SOCK_STREAM or SOCK_DGRAM
 	Addr   netip.AddrPort // set for the internet families; a zone is an interface's index or name
-	Path   string         // set for AF_UNIX: absolute
+	Path   string         // set for AF_UNIX: absolute, links as the program wrote them
 	V6Only bool
 	Before
 }
@@ -47,7 +47,8 @@ type Book interface {
 	// Listening notes that the program called listen on the lane. The Book makes
 	// sure that the lane listens, and returns an errno where it can't.
 	Listening(pid int, lane Lane, backlog int) unix.Errno
-	// KeepsPath reports whether path is a listener's, which no program removes.
+	// KeepsPath reports whether path, absolute and with links as the program wrote
+	// them, is a listener's, which no program removes.
 	KeepsPath(path string) bool
 	// Failed notes a call that could not be examined and went through.
 	Failed(pid int, call string, err error)

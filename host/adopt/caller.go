@@ -96,7 +96,8 @@ func (c caller) text(addr uint64) (string, error) {
 	return "", unix.ENAMETOOLONG
 }
 
-// path makes a path of the program absolute. dirfd is a descriptor of the
+// path makes a path of the program absolute and resolves nothing: the program may
+// choose a directory whose server never answers. dirfd is a descriptor of the
 // program or AT_FDCWD. Roots other than ours are not followed: such a path
 // matches no listener.
 func (c caller) path(p string, dirfd int) string {
@@ -111,11 +112,11 @@ func (c caller) path(p string, dirfd int) string {
 		}
 		p = filepath.Join(base, p)
 	}
-	return Canonical(p)
+	return filepath.Clean(p)
 }
 
 // Canonical resolves the links of the path's directory, not of its last element,
-// which may not exist. Paths that a Book sees are in this form.
+// which may not exist. It may wait for whatever is mounted there.
 func Canonical(p string) string {
 	p = filepath.Clean(p)
 	if dir, err := filepath.EvalSymlinks(filepath.Dir(p)); err == nil {

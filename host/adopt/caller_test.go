@@ -168,16 +168,24 @@ func TestPathsOfAProgram(t *testing.T) {
 	}{
 		{"a.sock", unix.AT_FDCWD, top + "/a.sock"},
 		{"./x/../a.sock", unix.AT_FDCWD, top + "/a.sock"},
-		{"link/a.sock", unix.AT_FDCWD, top + "/real/a.sock"},
-		{top + "/link/a.sock", unix.AT_FDCWD, top + "/real/a.sock"},
-		{top + "/link/a.sock", -1, top + "/real/a.sock"},
+		{"link/a.sock", unix.AT_FDCWD, top + "/link/a.sock"},
+		{top + "/link/a.sock", unix.AT_FDCWD, top + "/link/a.sock"},
+		{top + "/link/a.sock", -1, top + "/link/a.sock"},
 		{"a.sock", dir, top + "/real/a.sock"},
-		{"real/dangling", unix.AT_FDCWD, top + "/real/dangling"}, // the last element is not followed
 		{"/no/such/./dir/a.sock", unix.AT_FDCWD, "/no/such/dir/a.sock"},
 		{"a.sock", 9999, ""},
 	} {
 		if got := c.path(w.path, w.dirfd); got != w.want {
 			t.Errorf("%s at %d: %q, want %q", w.path, w.dirfd, got, w.want)
+		}
+	}
+	for path, want := range map[string]string{
+		"/link/a.sock":   "/real/a.sock",
+		"/link/dangling": "/real/dangling", // the last element is not followed
+		"/none/a.sock":   "/none/a.sock",
+	} {
+		if got := Canonical(top + path); got != top+want {
+			t.Errorf("%s is %q, want %q", path, got, top+want)
 		}
 	}
 }

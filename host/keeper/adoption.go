@@ -3,6 +3,7 @@ package keeper
 import (
 	"fmt"
 	"net/netip"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 
@@ -60,7 +61,7 @@ func closeness(a Address, asked adopt.Bind) int {
 		return 0
 	}
 	if asked.Path != "" {
-		return btoi(adopt.Canonical(a.Path) == asked.Path)
+		return btoi(samePath(a.Path, asked.Path))
 	}
 	if a.Port != asked.Addr.Port() {
 		return 0
@@ -82,6 +83,12 @@ func closeness(a Address, asked adopt.Bind) int {
 		return 1
 	}
 	return 0
+}
+
+// samePath looks at the file system only where the names are the same: it runs on
+// the loop, and the program's path may lead to where nothing ever answers.
+func samePath(rule, asked string) bool {
+	return filepath.Base(rule) == filepath.Base(asked) && adopt.Canonical(rule) == adopt.Canonical(asked)
 }
 
 // sameZone compares by index: one side may have the interface's name.
@@ -182,7 +189,7 @@ func (b book) listens(name string) {
 // KeepsPath implements adopt.Book.
 func (b book) KeepsPath(path string) bool {
 	for _, r := range b.c.spec.Rules {
-		if r.Address.Network == "unix" && adopt.Canonical(r.Address.Path) == path {
+		if r.Address.Network == "unix" && samePath(r.Address.Path, path) {
 			return true
 		}
 	}
