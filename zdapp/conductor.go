@@ -131,7 +131,7 @@ func (c *conductor) welcomed(a ask) {
 	if fd < 0 {
 		return
 	}
-	in, err := newInbox(fd, c.arrived, c.log)
+	in, err := newInbox(fd, c.arrived, &c.fleet.tally, c.log)
 	if err != nil {
 		c.log.Error("cannot read inbox", "error", err)
 		return

@@ -42,6 +42,7 @@
 //
 // The host may be gone at any time: the program goes on, and dials again for ever. If the successor's inbox takes no
 // connection for 1 s, or is broken, the connection stays here and is told when the drain comes. A process that is
-// killed while connections wait in its inbox leaves them to its siblings. When the deadline of a drain comes, what is
-// left is cut, and Run returns an error that is [ErrCut].
+// killed while connections wait in its inbox leaves them to its siblings, and so does one that may have no more
+// descriptors (RLIMIT_NOFILE), until it may. When the deadline of a drain comes, what is left is cut, and Run returns
+// an error that is [ErrCut].
 package zdapp

@@ -12,35 +12,45 @@ import (
 )
 
 // inbox is where connections arrive that others move here. It is shared with the sibling instances: whoever reads a
-// connection has it.
+// connection has it. What there are no descriptors for stays in the inbox.
 type inbox struct {
 	conn    *workload.Conn
 	welcome func(nc net.Conn, listener string, requests uint64) // must not wait
+	tally   *tally
 	log     *slog.Logger
 	stile   *turnstile
+	shut    chan struct{}
 }
 
 // newInbox takes over the descriptor.
-func newInbox(fd int, welcome func(net.Conn, string, uint64), log *slog.Logger) (*inbox, error) {
+func newInbox(fd int, welcome func(net.Conn, string, uint64), t *tally, log *slog.Logger) (*inbox, error) {
 	c, err := workload.NewConn(fd)
 	if err != nil {
 		return nil, err
 	}
-	return &inbox{conn: c, welcome: welcome, log: log, stile: newTurnstile()}, nil
+	return &inbox{conn: c, welcome: welcome, tally: t, log: log, stile: newTurnstile(), shut: make(chan struct{})}, nil
 }
 
 // run takes connections until close, or until the inbox breaks.
 func (b *inbox) run() {
+	var backoff time.Duration
 	for b.stile.enter() {
-		m, fds, err := b.conn.Receive()
+		err := b.conn.Await()
 		if err == nil {
-			b.take(m, fds)
+			err = b.receive()
 		}
 		b.stile.leave()
 		switch {
-		case err == nil, errors.Is(err, os.ErrDeadlineExceeded):
-		case errors.Is(err, workload.ErrTruncated):
-			b.log.Error("cannot take a moved connection", "error", err)
+		case err == nil:
+			backoff = 0
+		case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, workload.ErrEmpty): // paused, or a sibling was quicker
+		case errors.Is(err, errNoRoom):
+			backoff = min(max(2*backoff, 5*time.Millisecond), time.Second)
+			b.log.Warn("cannot take moved connections; they wait", "retry", backoff, "error", err)
+			select {
+			case <-time.After(backoff):
+			case <-b.shut:
+			}
 		default:
 			if !errors.Is(err, os.ErrClosed) {
 				b.log.Warn("cannot read inbox", "error", err)
@@ -55,11 +65,12 @@ func (b *inbox) pause() {
 	b.halt()
 	_ = b.conn.SetReadDeadline(time.Time{})
 	for range 10_000 { // as others may go on sending
-		m, fds, err := b.conn.TryReceive()
-		if err != nil {
+		if err := b.receive(); err != nil {
+			if errors.Is(err, errNoRoom) {
+				b.log.Warn("moved connections are left to others", "error", err)
+			}
 			return
 		}
-		b.take(m, fds)
 	}
 }
 
@@ -68,10 +79,38 @@ func (b *inbox) halt() {
 	b.stile.pause(func() { _ = b.conn.SetReadDeadline(longAgo) })
 }
 
-// close ends run; what is in the inbox is left to others.
+// close ends run; what is in the inbox is left to others. It is called once.
 func (b *inbox) close() {
 	b.halt()
+	close(b.shut)
 	b.stile.close(func() { _ = b.conn.Close() })
+}
+
+// receive takes the next connection if one is there and there is room for it.
+func (b *inbox) receive() error {
+	r, err := reserve(b.conn.SyscallConn())
+	if err != nil {
+		return err
+	}
+	defer r.giveUp()
+	r.yield()
+	m, fds, err := b.conn.TryReceive()
+	if errors.Is(err, workload.ErrTruncated) { // somebody else took the room
+		b.lose(err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	r.yield()
+	b.take(m, fds)
+	return nil
+}
+
+// lose notes the end of a connection that nobody has any more.
+func (b *inbox) lose(err error) {
+	b.tally.cut.Add(1)
+	b.log.Error("cannot take a moved connection", "error", err)
 }
 
 func (b *inbox) take(m workload.Message, fds []int) {
@@ -82,7 +121,7 @@ func (b *inbox) take(m workload.Message, fds []int) {
 	}
 	nc, err := connOf(fds[0])
 	if err != nil {
-		b.log.Error("cannot take a moved connection", "error", err)
+		b.lose(err)
 		return
 	}
 	b.welcome(nc, m.Listener, m.Requests)

@@ -131,6 +131,7 @@ func (c *conductor) arrived(nc net.Conn, listener string, requests uint64) {
 	conn, err := newConn(nc, in.name, requests, c.fleet)
 	if err != nil {
 		c.log.Error("cannot take a moved connection", "error", err)
+		c.fleet.tally.cut.Add(1)
 		_ = nc.Close()
 		return
 	}

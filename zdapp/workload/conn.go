@@ -87,11 +87,26 @@ func (c *Conn) Send(m Message, fds ...int) error {
 }
 
 // Receive waits for a message until the read deadline (os.ErrDeadlineExceeded) and returns it with its descriptors,
-// which the caller owns and must close; they are close-on-exec. At the end of the connection it returns io.EOF.
+// which the caller owns and must close; they are close-on-exec. A process that may have no more descriptors
+// (RLIMIT_NOFILE) loses them: ErrTruncated. At the end of the connection it returns io.EOF.
 func (c *Conn) Receive() (Message, []int, error) { return c.receive(true) }
 
 // TryReceive is Receive without waiting: ErrEmpty says that no message is there.
 func (c *Conn) TryReceive() (Message, []int, error) { return c.receive(false) }
+
+// Await waits for a message, or the end of the connection, until the read deadline, and takes nothing: who shares the
+// connection may be quicker.
+func (c *Conn) Await() error {
+	err := c.socket.read(true, func(fd int) error {
+		var b [1]byte // without room for descriptors, so that none is made
+		_, _, err := unix.Recvfrom(fd, b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("cannot await a message: %w", err)
+	}
+	return nil
+}
 
 // SetReadDeadline bounds receives, waiting ones too; the zero time removes the bound.
 func (c *Conn) SetReadDeadline(t time.Time) error { return c.socket.file.SetReadDeadline(t) }

@@ -69,6 +69,41 @@ func TestMessagesAndDescriptors(t *testing.T) {
 	CloseAll(fds)
 }
 
+func TestAwaitTakesNothing(t *testing.T) {
+	a, b := pair(t)
+	_ = b.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
+	if err := b.Await(); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("without a message: %v", err)
+	}
+	_ = b.SetReadDeadline(time.Time{})
+	null, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(null)
+	if err := a.Send(Message{Type: TypeMove}, null); err != nil {
+		t.Fatal(err)
+	}
+	before := open(t)
+	for range 2 {
+		if err := b.Await(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if after := open(t); after != before {
+		t.Errorf("%d descriptors before, %d after", before, after)
+	}
+	m, fds, err := b.TryReceive()
+	if err != nil || m.Type != TypeMove || len(fds) != 1 {
+		t.Errorf("%+v, %v, %v", m, fds, err)
+	}
+	CloseAll(fds)
+	_ = a.Close()
+	if err := b.Await(); err != nil {
+		t.Errorf("at the end: %v", err)
+	}
+}
+
 func TestUnknownFieldsAreIgnored(t *testing.T) {
 	a, b := pair(t)
 	raw(t, a, `{"type":"drain","epoch":3,"colour":{"red":1},"deadline_ms":5}`)
