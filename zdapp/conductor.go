@@ -35,6 +35,7 @@ type conductor struct {
 	alone   bool               // nobody else holds the lanes
 	served  chan error         // why serving on a lane ended
 	inbox   *inbox
+	deaf    bool // the inbox is left to the siblings
 
 	phase    string
 	epoch    uint64
@@ -144,7 +145,7 @@ func (c *conductor) welcomed(a ask) {
 	case workload.PhaseStarting: // serve starts it
 		return
 	case workload.PhaseDraining:
-		if c.fleet.route.Load() == nil {
+		if c.deaf {
 			in.halt()
 		}
 	}
@@ -179,8 +180,8 @@ func (c *conductor) resume(a ask) {
 	c.reply(workload.Message{Type: workload.TypeResumed, Epoch: c.epoch, Stats: c.stats()})
 }
 
-// drain begins the end: as quiesce, and what can't be moved is told. Asked again it changes the times and, if the ask
-// names one, the successor.
+// drain begins the end: as quiesce, and what can't be moved is told. The host's ask without a successor says that there
+// is none any more; a signal says nothing about it. Asked again it changes the times and the successor.
 func (c *conductor) drain(ctx context.Context, a ask) {
 	out := c.outboxOf(&a)
 	again := c.farewell != nil
@@ -206,11 +207,11 @@ func (c *conductor) drain(ctx context.Context, a ask) {
 		c.timeUp = cancel
 		c.goodbye = c.app.sayGoodbye(hooked)
 	}
-	if out != nil {
+	if out != nil || a.Type == workload.TypeDrain {
 		c.head(out)
 	}
 	if !again {
-		c.stopTaking()
+		c.stopTaking(a.Type == workload.TypeDrain)
 	}
 	c.fleet.telling.Store(true) // not before there is a way out: who can move needn't be told
 }

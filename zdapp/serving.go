@@ -151,8 +151,9 @@ func (c *conductor) idleTimeout() time.Duration {
 	return c.app.server.ReadTimeout
 }
 
-// stopTaking keeps new connections out. The inbox is read on where there is a successor: what is moved here goes there.
-func (c *conductor) stopTaking() {
+// stopTaking keeps new connections out. The inbox is read on: what is moved here goes to the successor, or is told. Only
+// where the end is this instance's own, and there is no successor, is it left to the siblings.
+func (c *conductor) stopTaking(asked bool) {
 	for _, in := range c.intakes {
 		if c.alone && c.farewell != nil {
 			in.retire()
@@ -160,7 +161,8 @@ func (c *conductor) stopTaking() {
 			in.pause()
 		}
 	}
-	if c.inbox != nil && c.fleet.route.Load() == nil {
+	c.deaf = !asked && c.fleet.route.Load() == nil
+	if c.inbox != nil && c.deaf {
 		c.inbox.pause()
 	}
 }

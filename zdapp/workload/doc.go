@@ -25,6 +25,10 @@
 // waits for the first one's resumed before it quiesces the second: else connections could go round in a circle. A
 // quiesce that reaches a draining program only changes its successor.
 //
+// A drain that names no successor means that there is none, whatever a quiesce or drain before it said: the program
+// keeps its connections, tells them, and reads its inbox until the last one is gone. A signal changes no successor; a
+// program without one leaves its inbox to its siblings then.
+//
 // The connection to the host may break at any time;
 // a program dials again and says hello with the epoch and the phase that it has reached.
 //
