@@ -84,10 +84,12 @@ func (i *Instance) Drain(successor int, haste Haste) {
 
 func (l *life) beginDrain(successor int, haste Haste) {
 	if l.drain != nil {
-		closeFD(successor)
 		if haste > l.drain.haste {
+			quietBy := l.drain.quietBy
 			l.drain.hasten(haste)
+			l.askAgain(quietBy, successor)
 		}
+		closeFD(successor)
 		return
 	}
 	timeout := l.spec.Drain.timeout(l.tail)
@@ -116,6 +118,19 @@ func (l *life) beginDrain(successor int, haste Haste) {
 	}
 	closeFD(successor)
 	l.note(Notice{})
+}
+
+// askAgain tells a program that was asked to be quiet by then where its
+// connections go now, before the signal comes: where they went may be ending too.
+func (l *life) askAgain(quietBy time.Time, successor int) {
+	if !l.drain.asked || !l.program.attached() {
+		return
+	}
+	by := max(min(time.Until(quietBy), time.Until(l.drain.deadline)*4/5), time.Millisecond)
+	l.program.tell(workload.Message{
+		Type: workload.TypeDrain, DeadlineMS: by.Milliseconds(),
+		WindowMS: max(min(l.spec.Drain.Settle, by/2).Milliseconds(), 1), Successor: successor >= 0,
+	}, successor)
 }
 
 func (l *life) drainTick() <-chan time.Time {

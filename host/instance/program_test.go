@@ -243,6 +243,24 @@ func TestDrainIsAskedWithASuccessor(t *testing.T) {
 	}
 }
 
+// TestDrainIsAskedAgainInHaste: the successor that was named first may be ending too.
+func TestDrainIsAskedAgainInHaste(t *testing.T) {
+	o := openOffice(t, Spec{Ports: []Port{web}, Drain: DrainSpec{Timeout: 10 * time.Second, Settle: 2 * time.Second, Signal: syscall.SIGTERM}})
+	v := o.dial()
+	v.hello(workload.Message{Ready: true, Moves: true})
+	o.until("ready", isReady)
+	o.Drain(null(t), Orderly)
+	v.hear(workload.TypeDrain, 1)
+	o.Drain(null(t), Orderly) // nothing new
+	o.Drain(-1, Stop)
+	if m := v.hear(workload.TypeDrain, 0); m.Successor || m.DeadlineMS < 1 || m.DeadlineMS > 8000 || m.WindowMS > 2000 {
+		t.Errorf("%+v", m)
+	}
+	if s := <-o.signals; s != syscall.SIGTERM {
+		t.Errorf("got %s", s)
+	}
+}
+
 func TestQuiesceAndResume(t *testing.T) {
 	o := openOffice(t, Spec{Ports: []Port{web}})
 	o.Quiesce(null(t)) // nobody speaks yet: the descriptor is closed all the same
