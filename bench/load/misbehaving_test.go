@@ -102,28 +102,36 @@ func TestMisbehaviour(t *testing.T) {
 		want  load.Kind
 		serve serve
 	}{
-		{"resets after the request", append(both, load.Pipelined, load.SlowBody, load.Stream, load.WebSocket), load.KindReset,
+		{"resets after the request", append(both, load.Pipelined, load.HalfRequest, load.SlowBody, load.Stream, load.WebSocket), load.KindReset,
 			func(c *net.TCPConn, in *bufio.Reader) {
 				request(in)
 				c.SetLinger(0)
 			}},
 		{"closes after the request", append(both, load.HalfRequest, load.SlowBody, load.Stream, load.WebSocket), load.KindEOF,
 			answer("")},
-		{"closes inside the header", both, load.KindShort, answer("HTTP/1.1 200 OK\r\nX-Rel")},
-		{"closes inside the body", both, load.KindShort, answer("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nv1")},
-		{"closes inside the chunks", both, load.KindShort, answer("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nv1\n\r\n")},
+		{"closes after half a request", []load.Mode{load.HalfRequest}, load.KindEOF,
+			func(_ *net.TCPConn, in *bufio.Reader) { in.ReadByte() }},
+		{"answers half a request", []load.Mode{load.HalfRequest}, load.KindMismatch,
+			func(c *net.TCPConn, in *bufio.Reader) {
+				in.ReadByte()
+				io.WriteString(c, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+				io.Copy(io.Discard, in)
+			}},
+		{"closes inside the header", append(both, load.HalfRequest), load.KindShort, answer("HTTP/1.1 200 OK\r\nX-Rel")},
+		{"closes inside the body", append(both, load.HalfRequest), load.KindShort, answer("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nv1")},
+		{"closes inside the chunks", append(both, load.HalfRequest), load.KindShort, answer("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nv1\n\r\n")},
 		{"closes inside the stream", []load.Mode{load.Stream}, load.KindShort,
 			answer("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nc\r\npart 1/4 v1\n\r\n")},
 		{"hangs", append(both, load.Pipelined, load.HalfRequest, load.SlowBody, load.Stream, load.WebSocket), load.KindTimeout, hang},
-		{"hangs inside the body", both, load.KindTimeout, func(c *net.TCPConn, in *bufio.Reader) {
+		{"hangs inside the body", append(both, load.HalfRequest), load.KindTimeout, func(c *net.TCPConn, in *bufio.Reader) {
 			request(in)
 			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nv1")
 			io.Copy(io.Discard, in)
 		}},
-		{"answers 503", append(both, load.Stream, load.WebSocket), load.KindStatus,
+		{"answers 503", append(both, load.HalfRequest, load.Stream, load.WebSocket), load.KindStatus,
 			answer("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")},
 		{"speaks no HTTP", append(both, load.Stream), load.KindMismatch, answer("220 mail.example.org ESMTP\r\n")},
-		{"answers another request", []load.Mode{load.Kept}, load.KindMismatch,
+		{"answers another request", []load.Mode{load.Kept, load.HalfRequest}, load.KindMismatch,
 			answer("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nother 1\n")},
 		{"changes the release inside the stream", []load.Mode{load.Stream}, load.KindMismatch,
 			answer("HTTP/1.1 200 OK\r\nX-Release: v1\r\nContent-Length: 48\r\n\r\npart 1/4 v1\npart 2/4 v1\npart 3/4 v2\npart 4/4 v2\n")},
@@ -164,7 +172,7 @@ func TestNobodyListens(t *testing.T) {
 // TestAnsweredTwice covers the three moments at which a second answer to one request can arrive.
 func TestAnsweredTwice(t *testing.T) {
 	t.Run("at once", func(t *testing.T) {
-		for _, mode := range []load.Mode{load.Kept, load.NewConn, load.SlowBody} {
+		for _, mode := range []load.Mode{load.Kept, load.NewConn, load.HalfRequest, load.SlowBody} {
 			address := rawServer(t, func(c *net.TCPConn, in *bufio.Reader) {
 				body := request(in)
 				one := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
@@ -199,15 +207,17 @@ func TestAnsweredTwice(t *testing.T) {
 		}
 	})
 	t.Run("instead of the next answer", func(t *testing.T) {
-		address := rawServer(t, func(c *net.TCPConn, in *bufio.Reader) {
-			body := request(in)
-			echo(c, body)
-			request(in)
-			echo(c, body)
-		})
-		r := run(t, load.Options{Address: address, Mode: load.Kept, Clients: 1, Exchanges: 2})
-		if r.OK != 1 || r.Duplicated != 1 || r.Unasked != 0 {
-			t.Errorf("got %v, want one answer and one duplicate", r)
+		for _, mode := range []load.Mode{load.Kept, load.HalfRequest} {
+			address := rawServer(t, func(c *net.TCPConn, in *bufio.Reader) {
+				body := request(in)
+				echo(c, body)
+				request(in)
+				echo(c, body)
+			})
+			r := run(t, load.Options{Address: address, Mode: mode, Clients: 1, Exchanges: 2, Hold: time.Millisecond})
+			if r.OK != 1 || r.Duplicated != 1 || r.Unasked != 0 {
+				t.Errorf("%s: got %v, want one answer and one duplicate", mode, r)
+			}
 		}
 	})
 }

@@ -19,7 +19,8 @@ const (
 	// Pipelined sends two numbered POSTs in one write. A second request that stays unanswered is a failure,
 	// after Connection: close on the first response too.
 	Pipelined Mode = "pipelined"
-	// HalfRequest sends half of a request's header, holds it for Options.Hold, and sends the rest.
+	// HalfRequest sends numbered POSTs over one connection a client, each in two halves with Options.Hold between
+	// them. By turns the first half ends inside the header and inside the body.
 	HalfRequest Mode = "half-request"
 	// SlowBody sends a numbered POST whose body trickles in Options.Parts pieces over Options.Hold. The
 	// answer must be the body's length or the body.

@@ -69,7 +69,7 @@ func TestGoodServer(t *testing.T) {
 		{load.Kept, 400, 400, 400, 4},
 		{load.Idle, 12, 12, 12, 4},
 		{load.Pipelined, 200, 400, 400, 4},
-		{load.HalfRequest, 12, 12, 12, 12},
+		{load.HalfRequest, 12, 12, 12, 4},
 		{load.SlowBody, 12, 12, 12, 12},
 		{load.Stream, 12, 12, 12, 12},
 		{load.WebSocket, 12, 12, 12 * 5, 12},
@@ -104,7 +104,7 @@ func TestGoodServer(t *testing.T) {
 // TestBigBodies: padding is echoed and counted.
 func TestBigBodies(t *testing.T) {
 	s := newGoodServer(t, "tcp")
-	for _, mode := range []load.Mode{load.Kept, load.SlowBody} {
+	for _, mode := range []load.Mode{load.Kept, load.HalfRequest, load.SlowBody} {
 		r := run(t, load.Options{Address: s.address, Mode: mode, Clients: 2, Exchanges: 6, BodySize: 300_000, Hold: 30 * time.Millisecond})
 		if r.Failed != 0 || r.OK != 6 {
 			t.Errorf("%s: got %v\n%v", mode, r, r.Failures)

@@ -38,28 +38,6 @@ func askAndReset(_ context.Context, c *client) {
 	}
 }
 
-// askHaltingly is HalfRequest: a header that arrives in two halves with Options.Hold between them.
-func askHaltingly(_ context.Context, c *client) {
-	began := time.Now()
-	defer c.hangUp()
-	if err := c.connect(); err != nil {
-		c.lost(began, err)
-		return
-	}
-	request := c.get("Connection: close\r\n")
-	half := len(request) / 2
-	if err := c.conn.send(request[:half]); err != nil {
-		c.lost(began, err)
-		return
-	}
-	time.Sleep(c.opts.Hold)
-	if err := c.conn.send(request[half:]); err != nil {
-		c.lost(began, err)
-		return
-	}
-	c.finish(began)
-}
-
 // finish reads the answer to the only request on a connection and records it.
 func (c *client) finish(began time.Time) {
 	r, err := readResponse(c.conn.in)

@@ -75,17 +75,22 @@ func TestRow2_Pipelined(t *testing.T) {
 	}
 }
 
-// TestRow2_HalfRequests: a request of which half is there when the upgrade begins is answered.
+// TestRow2_HalfRequests: a request of which half is there when the upgrade begins, half of its header or half of its
+// body, is executed and answered once, on a connection that is kept.
 func TestRow2_HalfRequests(t *testing.T) {
 	for _, sockets := range socketWays {
 		t.Run(sockets, func(t *testing.T) {
 			h, o := shop(t, sockets)
-			clients := h.flow(load.Options{Address: o.address, Mode: load.HalfRequest, Clients: sized().kept, Hold: 400 * time.Millisecond})
+			c := load.NewChecker(h.executions())
+			n := sized().kept
+			clients := h.flow(load.Options{Address: o.address, Mode: load.HalfRequest, Clients: n, Hold: 400 * time.Millisecond, Checker: c})
 			h.upgrades(web, sized().rolls, o.release)
-			clients.more(h.ground, 2*sized().kept)
+			clients.more(h.ground, 4*n)
 			r := clients.end()
 			wantNoneFailed(t, r)
 			wantAnsweredBy(t, r, "v1", "v2")
+			wantKept(t, r, n)
+			wantExecutions(t, c)
 		})
 	}
 }
