@@ -18,24 +18,29 @@ var lasting = []load.Options{
 const lastingClients = 4
 
 // TestRow3_LongExchanges: what was begun before the upgrade ends on the old generation, complete, while what begins
-// after it is answered by the new one.
+// after it is answered by the new one. That the old generation drains at once doesn't matter.
 func TestRow3_LongExchanges(t *testing.T) {
 	for _, server := range []string{"shop", "naive"} {
 		for _, long := range lasting {
-			set := atOnce()
-			if server == "shop" && long.Mode == load.WebSocket {
-				// A zdapp server that has to leave tells its sessions: see TestRow3_ToldSessions.
-				set = noBake()
-			}
-			t.Run(server+" "+string(long.Mode), func(t *testing.T) { longExchange(t, server, long, set) })
+			t.Run(server+" "+string(long.Mode), func(t *testing.T) {
+				var flags []string
+				if server == "shop" && long.Mode == load.WebSocket {
+					flags = []string{"-keep-sessions"} // without it they are told: see TestRow3_ToldSessions
+				}
+				longExchange(t, server, flags, long, atOnce())
+			})
 		}
 	}
+	t.Run("shop websocket warm", func(t *testing.T) { longExchange(t, "shop", nil, lasting[2], noBake()) })
 }
 
-func longExchange(t *testing.T, server string, long load.Options, set settings) {
-	h, o := oneService(t, server)
+func longExchange(t *testing.T, server string, flags []string, long load.Options, set settings) {
+	h, o := oneService(t, server, flags...)
 	before := h.underWay(o.address, long)
-	h.mustUpgrade(web, o.release("v2"), set)
+	h.mustUpgrade(web, append(o.release("v2"), flags...), set)
+	if set["warm"] == "0s" {
+		h.await("v1 drains", patience, func() bool { return h.draining() == 1 })
+	}
 	after := drive(t, eachOnce(o.address, long))
 
 	fresh := run(t, newConnectionsOnce(o.address))
@@ -66,12 +71,12 @@ func TestRow3_ToldSessions(t *testing.T) {
 	}
 }
 
-// oneService is a host with an adopted server.
-func oneService(t *testing.T, server string) (*host, *offer) {
+// oneService is a host with an adopted server, which is given the flags.
+func oneService(t *testing.T, server string, flags ...string) (*host, *offer) {
 	t.Helper()
 	g := newGround(t, nil)
 	o := g.offers(server, freeAddress(t))
-	return g.configured(configuration{address: o.address, command: o.release("v1")}.String()), o
+	return g.configured(configuration{address: o.address, command: append(o.release("v1"), flags...)}.String()), o
 }
 
 // underWay begins one exchange of each client and returns when all are connected.
