@@ -1,7 +1,11 @@
 package promises
 
 import (
+	"bufio"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"os"
 	"strings"
 	"syscall"
@@ -25,6 +29,47 @@ func TestSignals_Term(t *testing.T) {
 				t.Errorf("exit code %d", code)
 			}
 			wantNoneFailed(t, slow.wait())
+		})
+	}
+}
+
+// TestSignals_TermDuringHandover: a connection that is busy on an old generation when everything ends is told there. The
+// generation that would have taken it is ending, too.
+func TestSignals_TermDuringHandover(t *testing.T) {
+	for name, set := range map[string]settings{"warm": noBake(), "draining": atOnce()} {
+		t.Run(name, func(t *testing.T) {
+			h, o := shop(t, "inherit")
+			c, err := net.Dial("tcp", o.address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+			in := bufio.NewReader(c)
+			ask := func(path string) {
+				t.Helper()
+				if _, err := io.WriteString(c, "GET "+path+" HTTP/1.1\r\nHost: test\r\n\r\n"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			ask("/slow?d=2s")
+			h.await("the request is in flight", patience, func() bool { return h.acceptedBy(h.service(web).Instances[0].PID, o.address) == 1 })
+			h.mustUpgrade(web, o.release("v2"), set)
+			if name == "draining" {
+				h.await("v1 drains", patience, func() bool { return h.draining() == 1 })
+			}
+			h.signal(syscall.SIGTERM)
+			if got := answeredBy(t, in); got != "v1" {
+				t.Errorf("the slow request was answered by %s", got)
+			}
+			ask("/")
+			r, err := http.ReadResponse(in, nil)
+			if err != nil || !r.Close {
+				t.Errorf("the next request: response %v, error %v; want one that is the connection's last", r, err)
+			}
+			if code := h.wait(goDown); code != 0 {
+				t.Errorf("exit code %d", code)
+			}
 		})
 	}
 }
