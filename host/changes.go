@@ -37,7 +37,7 @@ func (b backend) Upgrade(ctx context.Context, actor control.Actor, req control.U
 	p, err := b.payload(ctx, s, req, emit)
 	if err != nil {
 		_ = h.ask(ctx, func() { s.refuse("upgrade", err.Error()) })
-		return control.Outcome{}, &control.Error{Code: control.Usage, Message: fmt.Sprintf("cannot upgrade %s: %v", s.name, err)}
+		return control.Outcome{}, refused(control.Usage, "upgrade", s.name, err)
 	}
 	settings, err := settingsJSON(req.Set)
 	if err != nil {
@@ -87,8 +87,7 @@ func (b backend) payload(ctx context.Context, s *service, req control.UpgradeReq
 	var err error
 	switch {
 	case strings.HasPrefix(req.Release, "sha256:"):
-		r, getErr := h.store.Get(req.Release)
-		p, err = payload{Release: r.Digest, Kind: "directory", Command: command, Dir: r.Dir}, getErr
+		p, err = s.stored(ctx, req.Release, command, req.Command)
 	case req.Release != "":
 		p, err = h.importDir(ctx, req.Release, command, progress)
 	case len(req.Command) > 0:
@@ -238,7 +237,8 @@ func settingsJSON(set map[string]string) (json.RawMessage, error) {
 	return json.Marshal(all)
 }
 
-// Restart implements control.Changer.
+// Restart implements control.Changer. It is to what is there now: where the files
+// of a command have changed, the release that it goes to is another one.
 func (b backend) Restart(ctx context.Context, actor control.Actor, req control.RestartRequest, emit control.Emit) (control.Outcome, error) {
 	h := b.h
 	var s *service
@@ -261,8 +261,8 @@ func (b backend) Restart(ctx context.Context, actor control.Actor, req control.R
 		return control.Outcome{}, err
 	}
 	was := p.Release
-	if p, err = s.again(p); err != nil {
-		return control.Outcome{}, &control.Error{Code: control.Failed, Message: fmt.Sprintf("cannot restart %s: %v", s.name, err)}
+	if p, err = s.present(ctx, p); err != nil {
+		return control.Outcome{}, refused(control.Failed, "restart", s.name, err)
 	}
 	q := request{kind: pluginapi.KindRestart, payload: p, settings: settings, actor: actor, reason: req.Reason}
 	q.resolve = func() payload {

@@ -10,13 +10,14 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/zdhost/zdhost/host/control"
 	"github.com/zdhost/zdhost/host/release"
 )
 
 // payload is what a generation runs: a release and how it is started.
 type payload struct {
 	Release release.Digest `json:"release"`
-	Kind    string         `json:"kind"` // directory or command
+	Kind    string         `json:"kind"` // release.KindDirectory or release.KindCommand
 	Command []string       `json:"command"`
 	Dir     string         `json:"dir"` // working directory; the release's own for a directory
 	// Configured is the command of the configuration at that time: where it has
@@ -67,7 +68,7 @@ func (h *Host) importDir(ctx context.Context, path string, command []string, pro
 	if err != nil {
 		return payload{}, err
 	}
-	return payload{Release: r.Digest, Kind: "directory", Command: command, Dir: r.Dir}, nil
+	return payload{Release: r.Digest, Kind: release.KindDirectory, Command: command, Dir: r.Dir}, nil
 }
 
 // importCommand makes a release of a command line and the files that it names.
@@ -76,7 +77,7 @@ func (h *Host) importCommand(ctx context.Context, command []string, dir string) 
 	if err != nil {
 		return payload{}, err
 	}
-	return payload{Release: r.Digest, Kind: "command", Command: command, Dir: dir}, nil
+	return payload{Release: r.Digest, Kind: release.KindCommand, Command: command, Dir: dir}, nil
 }
 
 // configured is what the configuration names.
@@ -107,30 +108,81 @@ func (s *service) workDir() string {
 func (s *service) firstPayload() (payload, error) {
 	// A command that was just typed is what is meant, whatever ran last.
 	if last, ok := s.h.memory.lastPayload(s.name); ok && !s.h.opts.FailFast && slices.Equal(last.Configured, s.cfg.Command) {
-		if p, err := s.again(last); err == nil {
+		if p, err := s.present(s.h.ctx, last); err == nil {
 			return p, nil
 		}
 	}
 	return s.configured(s.h.ctx, nil)
 }
 
-// again checks that a payload of earlier can still be started.
-func (s *service) again(p payload) (payload, error) {
-	if p.Kind == "directory" {
-		r, err := s.h.store.Get(string(p.Release))
-		if err != nil {
-			return p, err
-		}
-		if s.cfg.Dir == "" {
-			p.Dir = r.Dir
-		}
-		return p, s.h.store.Verify(s.h.ctx, p.Release)
+// present is the payload of earlier as it can be started now: a directory is the
+// one in the store; of a command the files that are there now are what runs, so
+// that its release may be another one.
+func (s *service) present(ctx context.Context, p payload) (payload, error) {
+	if p.Kind != release.KindCommand {
+		return s.asItWas(ctx, p)
 	}
 	if len(p.Command) == 0 {
 		return p, errors.New("its command is not known")
 	}
-	// The files of a command are not in the store: what they are now is what runs.
-	now, err := s.h.importCommand(s.h.ctx, p.Command, p.Dir)
+	now, err := s.h.importCommand(ctx, p.Command, p.Dir)
 	now.Configured = p.Configured
 	return now, err
+}
+
+// asItWas checks that what would be started is the very release that p names.
+// The files of a command are not in the store: where they have changed, the error
+// is a *control.Error and says which.
+func (s *service) asItWas(ctx context.Context, p payload) (payload, error) {
+	if p.Kind == release.KindCommand {
+		changed, err := s.h.store.Changed(ctx, p.Release)
+		if err == nil && len(changed) > 0 {
+			err = &control.Error{
+				Code: control.Failed, Message: fmt.Sprintf("the files of release %s have changed since: %s", p.Release.Short(), strings.Join(changed, ", ")),
+				Hint: fmt.Sprintf("make them what they were, or take what is there now: zdhost upgrade %s -- %s; a release in a directory is kept whole",
+					s.name, strings.Join(p.Command, " ")),
+			}
+		}
+		return p, err
+	}
+	r, err := s.h.store.Get(string(p.Release))
+	if err != nil {
+		return p, err
+	}
+	if s.cfg.Dir == "" {
+		p.Dir = r.Dir
+	}
+	return p, s.h.store.Verify(ctx, p.Release)
+}
+
+// stored finds what the host has under a digest, or under the beginning of one: a
+// directory with the command that the caller means, or a command as it was.
+func (s *service) stored(ctx context.Context, digest string, command, given []string) (payload, error) {
+	if digits := strings.TrimPrefix(digest, "sha256:"); len(digits) < leastDigits {
+		return payload{}, fmt.Errorf("release %s: %d digits or more are needed", digest, leastDigits)
+	}
+	r, err := s.h.store.Get(digest)
+	if err != nil {
+		return payload{}, err
+	}
+	if r.Manifest.Kind != release.KindCommand {
+		return payload{Release: r.Digest, Kind: release.KindDirectory, Command: command, Dir: r.Dir}, nil
+	}
+	if len(given) > 0 {
+		return payload{}, fmt.Errorf("release %s is a command itself; leave out -- %s", r.Digest.Short(), strings.Join(given, " "))
+	}
+	return s.asItWas(ctx, payload{Release: r.Digest, Kind: release.KindCommand, Command: r.Manifest.Command, Dir: r.Manifest.Dir})
+}
+
+// leastDigits of a digest name a release.
+const leastDigits = 4
+
+// refused makes "cannot ‹verb› ‹service›: cause" of why a release isn't taken, with
+// the hint that the cause has.
+func refused(code control.Code, verb, service string, cause error) error {
+	e := &control.Error{Code: code, Message: fmt.Sprintf("cannot %s %s: %v", verb, service, cause)}
+	if known := (*control.Error)(nil); errors.As(cause, &known) {
+		e.Code, e.Hint = known.Code, known.Hint
+	}
+	return e
 }

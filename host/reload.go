@@ -9,6 +9,7 @@ import (
 	"github.com/zdhost/zdhost/host/config"
 	"github.com/zdhost/zdhost/host/control"
 	"github.com/zdhost/zdhost/host/instance"
+	"github.com/zdhost/zdhost/host/release"
 	"github.com/zdhost/zdhost/pluginapi"
 )
 
@@ -206,21 +207,16 @@ func (s *service) reconfigure(cfg config.Service, actor control.Actor, reason st
 		end: func(e ended) { tell(e.state.ID) },
 	}
 	q := request{kind: pluginapi.KindReload, actor: actor, reason: reason, undo: func() { s.unconfigure(cfg) }}
-	same := slices.Equal(before.Command, cfg.Command)
-	if before.Release == cfg.Release && (same || s.serving.payload.Kind == "directory") {
-		q.resolve = func() payload {
-			p := s.serving.payload
-			if !same {
-				p.Command = cfg.Command
-			}
-			p.Configured = cfg.Command
-			return p
-		}
-		_, _ = s.submit(q, control.IfBusyQueue, w)
-		return began
-	}
+	same, running := slices.Equal(before.Command, cfg.Command), s.serving.payload
+	fresh := before.Release != cfg.Release || running.Kind == release.KindCommand && !same
 	go func() {
-		p, err := s.configured(s.h.ctx, nil)
+		p, err := running, error(nil)
+		switch {
+		case fresh:
+			p, err = s.configured(s.h.ctx, nil)
+		case p.Kind == release.KindCommand:
+			p, err = s.present(s.h.ctx, p)
+		}
 		s.h.post(func() {
 			if err != nil {
 				s.unconfigure(cfg)
@@ -229,6 +225,16 @@ func (s *service) reconfigure(cfg config.Service, actor control.Actor, reason st
 				return
 			}
 			q.payload = p
+			q.resolve = func() payload {
+				if now := s.serving.payload; !fresh && now.Release != running.Release {
+					p = now // it waited, and another release was committed meanwhile
+				}
+				if p.Kind != release.KindCommand && !same {
+					p.Command = cfg.Command
+				}
+				p.Configured = cfg.Command
+				return p
+			}
 			_, _ = s.submit(q, control.IfBusyQueue, w)
 		})
 	}()

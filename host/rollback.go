@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/zdhost/zdhost/host/control"
+	"github.com/zdhost/zdhost/host/release"
 	"github.com/zdhost/zdhost/host/rollout"
 	"github.com/zdhost/zdhost/pluginapi"
 )
@@ -19,6 +22,13 @@ func (b backend) Rollback(ctx context.Context, actor control.Actor, req control.
 	var s *service
 	var target payload
 	now := false
+	if filepath.IsAbs(req.To) {
+		to, err := digestAt(ctx, req.To)
+		if err != nil {
+			return control.Outcome{}, refused(control.Usage, "roll back", req.Service, err)
+		}
+		req.To = string(to)
+	}
 	begin := func(w *watcher) (*rolling, error) {
 		var err error
 		if s, err = h.find(req.Service, "roll back"); err != nil {
@@ -59,11 +69,20 @@ func (b backend) Rollback(ctx context.Context, actor control.Actor, req control.
 	if now || err != errStart { //nolint:errorlint // the sentinel never leaves this file
 		return o, err
 	}
-	if target, err = s.again(target); err != nil {
-		return o, &control.Error{Code: control.Failed, Message: fmt.Sprintf("cannot roll back %s: %v", s.name, err)}
+	if target, err = s.asItWas(ctx, target); err != nil {
+		return o, refused(control.Failed, "roll back", s.name, err)
 	}
 	q := request{kind: pluginapi.KindRollback, payload: target, actor: actor, reason: req.Reason}
 	return h.follow(ctx, req.Detach, emit, func(w *watcher) (*rolling, error) { return s.submit(q, control.IfBusyReject, w) })
+}
+
+// digestAt is the release that a directory or a packed release makes.
+func digestAt(ctx context.Context, path string) (digest, error) {
+	m, err := release.Inspect(ctx, path)
+	if err != nil {
+		return "", err
+	}
+	return m.Digest()
 }
 
 // errStart says that the older release must be started first, errClosing that a
@@ -86,16 +105,28 @@ func reasonOf(given, otherwise string) string {
 // the present one.
 func (s *service) earlier(to string) (payload, error) {
 	past := s.h.memory.commits[s.name]
+	var found []payload
 	for i := len(past) - 1; i >= 0; i-- {
 		p := past[i]
 		if to == "" && s.serving != nil && p.Release == s.serving.payload.Release {
 			continue
 		}
-		if to == "" || matches(p, to) {
+		if to == "" {
 			return p, nil
 		}
+		if matches(p, to) && !slices.ContainsFunc(found, func(q payload) bool { return q.Release == p.Release }) {
+			found = append(found, p)
+		}
 	}
-	if to == "" {
+	switch {
+	case len(found) == 1:
+		return found[0], nil
+	case len(found) > 1:
+		return payload{}, &control.Error{
+			Code: control.Usage, Message: fmt.Sprintf("cannot roll back %s to %s: more than one release begins so", s.name, to),
+			Hint: found[0].Release.Short() + " and " + found[1].Release.Short() + " do",
+		}
+	case to == "":
 		return payload{}, &control.Error{Code: control.Failed, Message: fmt.Sprintf("cannot roll back %s: no earlier release is known", s.name)}
 	}
 	return payload{}, &control.Error{
@@ -104,9 +135,11 @@ func (s *service) earlier(to string) (payload, error) {
 	}
 }
 
+// matches says that to names the payload's release: all of its digest, or the
+// beginning of it.
 func matches(p payload, to string) bool {
-	digits := strings.TrimPrefix(string(p.Release), "sha256:")
-	return string(p.Release) == to || len(to) >= 4 && (strings.HasPrefix(digits, to) || strings.HasPrefix(string(p.Release), to))
+	digits := strings.TrimPrefix(to, "sha256:")
+	return len(digits) >= leastDigits && strings.HasPrefix(strings.TrimPrefix(string(p.Release), "sha256:"), digits)
 }
 
 // Tell implements control.RolloutOperator.

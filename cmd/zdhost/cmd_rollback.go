@@ -2,9 +2,6 @@ package main
 
 import (
 	"context"
-	"os"
-	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -18,13 +15,23 @@ func newRollback(s *session) *cobra.Command {
 		Use:   "rollback SERVICE",
 		Short: "back to the release before, or to a named one",
 		Long: `Rolls a service out to an older release. While the one before is still warm this is one change of
-weights. A rollback needs no leave: what was admitted once may always be returned to.`,
+weights. A rollback needs no leave: what was admitted once may always be returned to.
+
+--to names a release that the service ran: its sha256:… (four digits or more), or the directory or
+packed release that it was made of. A release of a command line ('-- PROGRAM') is only the digests of
+its files: where those have changed since, the rollback is refused and says which.`,
 		Example: `  zdhost rollback shop
   zdhost rollback shop --to sha256:3f2a9c1b --reason "wrong prices"`,
 		Args:              arguments(1, 1, "one service"),
 		ValidArgsFunction: s.service(),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			request.Service, request.To = args[0], absoluteIfPath(request.To)
+			request.Service = args[0]
+			if request.To != "" {
+				var err error
+				if request.To, err = releaseName("roll back", args[0], request.To); err != nil {
+					return err
+				}
+			}
 			client, err := s.connect(cmd.Context())
 			if err != nil {
 				return err
@@ -38,24 +45,9 @@ weights. A rollback needs no leave: what was admitted once may always be returne
 			})
 		},
 	}
-	cmd.Flags().StringVar(&request.To, "to", "", "`release or revision` instead of the one before")
+	cmd.Flags().StringVar(&request.To, "to", "", "`release` that it ran, instead of the one before")
 	cmd.Flags().StringVar(&request.Reason, "reason", "", "`text` for the history")
 	cmd.Flags().BoolVar(&request.Detach, "detach", false, "don't wait for the end")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the outcome as one JSON object")
 	return cmd
-}
-
-// absoluteIfPath makes an existing path with a slash in it absolute; all else names something that
-// the host knows.
-func absoluteIfPath(to string) string {
-	if !strings.Contains(to, "/") {
-		return to
-	}
-	if _, err := os.Stat(to); err != nil {
-		return to
-	}
-	if path, err := filepath.Abs(to); err == nil {
-		return path
-	}
-	return to
 }

@@ -35,8 +35,10 @@ func newUpgrade(s *session) *cobra.Command {
 the strategy says, and drains the old one. If the new one exits, never gets ready, or fails while it
 is watched, everything goes back and the exit code is 4.
 
-RELEASE is a directory, a packed release, or the sha256:… of one that the host has. Without it the
-release that the configuration names is read again. '-- PROGRAM ARG…' replaces the service's command.
+RELEASE is a directory, a packed release, or the sha256:… (four digits or more) of one that the host
+has. Without it the release that the configuration names is read again. '-- PROGRAM ARG…' replaces
+the service's command: it is run where it is, and its release is the digests of the files that it
+names. Going back to it later needs them as they were.
 
 Ctrl-C ends the watching, not the rollout.`,
 		Example: `  zdhost upgrade shop ./releases/v2
@@ -79,7 +81,7 @@ func (v *upgradeVerb) take(args []string, dash int) error {
 	}
 	v.request.Service = before[0]
 	if len(before) == 2 {
-		if v.request.Release, err = releasePath(before[0], before[1]); err != nil {
+		if v.request.Release, err = releaseName("upgrade", before[0], before[1]); err != nil {
 			return err
 		}
 	}
@@ -103,17 +105,21 @@ func validIfBusy(choice string) error {
 	return fmt.Errorf("--if-busy is %q, not reject, queue or supersede", choice)
 }
 
-// releasePath makes a path absolute, since the host has another working directory.
-func releasePath(service, release string) (string, error) {
+// releaseName makes a path absolute, since the host has another working directory. A digest stays,
+// and so do four or more digits of one where no file has that name.
+func releaseName(verb, service, release string) (string, error) {
 	if strings.HasPrefix(release, "sha256:") {
 		return release, nil
 	}
 	path, err := filepath.Abs(release)
 	if err != nil {
-		return "", fmt.Errorf("cannot upgrade %s: %w", service, err)
+		return "", fmt.Errorf("cannot %s %s: %w", verb, service, err)
 	}
 	if _, err := os.Stat(path); err != nil {
-		return "", usage("upgrade "+service, fmt.Errorf("there is no release at %s", release), nearbyHint(path))
+		if len(release) >= 4 && strings.Trim(release, "0123456789abcdef") == "" {
+			return "sha256:" + release, nil
+		}
+		return "", usage(verb+" "+service, fmt.Errorf("there is no release at %s", release), nearbyHint(path))
 	}
 	return path, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/zdhost/zdhost/host/control"
@@ -62,7 +63,7 @@ func (h *scriptedHost) Upgrade(ctx context.Context, _ control.Actor, request con
 }
 
 func (h *scriptedHost) Rollback(ctx context.Context, _ control.Actor, request control.RollbackRequest, emit control.Emit) (control.Outcome, error) {
-	return h.roll(ctx, request.Service, request.To, emit)
+	return h.roll(ctx, request.Service, strings.TrimPrefix(request.To, "sha256:"), emit)
 }
 
 func (h *scriptedHost) Restart(ctx context.Context, _ control.Actor, request control.RestartRequest, emit control.Emit) (control.Outcome, error) {

@@ -39,8 +39,9 @@ const (
 // UpgradeRequest asks for a rollout to another release, another command, or both.
 type UpgradeRequest struct {
 	Service string `json:"-"` // from the path
-	// Release is an absolute path of a directory or a packed release, or "sha256:…" of one that the
-	// host has. Empty means the release that the configuration names, read again.
+	// Release is an absolute path of a directory or a packed release, or "sha256:" and at least four
+	// digits of one that the host has; one that is a command brings its own, as it was. Empty means the
+	// release that the configuration names, read again.
 	Release string `json:"release,omitempty"`
 	// Command replaces the service's command; its program is looked up from Dir, an absolute path.
 	Command  []string `json:"command,omitempty"`
@@ -78,8 +79,9 @@ func validIfBusy(choice string) error {
 // RollbackRequest asks for a rollout to an older release.
 type RollbackRequest struct {
 	Service string `json:"-"`
-	// To is a release ("sha256:…", a unique prefix of it, or a path) or a revision's number. Empty
-	// means the one before.
+	// To is a release that the service ran: "sha256:…", four or more of its digits that no other
+	// begins with, or the absolute path of a directory or packed release that makes it. Empty means the
+	// one before.
 	To     string `json:"to,omitempty"`
 	Detach bool   `json:"detach,omitempty"`
 	Reason string `json:"reason,omitempty"`

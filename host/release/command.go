@@ -79,6 +79,58 @@ func commandManifest(ctx context.Context, argv []string, dir string) (Manifest, 
 	return m, m.check()
 }
 
+// Changed lists the files of a command release that are not as they were, and
+// those that its arguments name only now, each as a command line in the
+// release's directory would name it. Nothing has changed where it is empty. A
+// directory release never changes: Verify tells of damage.
+func (s *Store) Changed(ctx context.Context, d Digest) ([]string, error) {
+	r, err := s.load(d)
+	if err == nil && r.Manifest.Kind != KindCommand {
+		return nil, nil
+	}
+	var changed []string
+	if err == nil {
+		changed, err = r.Manifest.changed(ctx, d)
+	}
+	if err != nil {
+		return nil, describe("compare the files of release", d.Short(), err)
+	}
+	return changed, nil
+}
+
+func (m Manifest) changed(ctx context.Context, d Digest) ([]string, error) {
+	var changed []string
+	for _, was := range m.Files {
+		var differ *DifferError
+		if err := compareFile(ctx, d, was); errors.As(err, &differ) {
+			changed = append(changed, m.display(was.Path))
+		} else if err != nil {
+			return nil, err
+		}
+	}
+	if len(changed) > 0 {
+		return changed, nil
+	}
+	now, err := commandManifest(ctx, m.Command, m.Dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, is := range now.Files { // PATH leads elsewhere, or an argument names a file by now
+		if !slices.Contains(m.Files, is) {
+			changed = append(changed, m.display(is.Path))
+		}
+	}
+	return changed, nil
+}
+
+// display shortens a path below the working directory.
+func (m Manifest) display(path string) string {
+	if below, ok := strings.CutPrefix(path, strings.TrimSuffix(m.Dir, "/")+"/"); ok {
+		return "./" + below
+	}
+	return path
+}
+
 func within(dir, name string) string {
 	if filepath.IsAbs(name) {
 		return filepath.Clean(name)

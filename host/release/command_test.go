@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -26,6 +27,10 @@ func TestImportCommand(t *testing.T) {
 	if same, err := s.Unchanged(t.Context(), dir, r.Digest); !same || err != nil {
 		t.Fatalf("%v, %v", same, err)
 	}
+	wantChanged(t, s, r.Digest)
+	must(t, os.WriteFile(filepath.Join(dir, "8080"), nil, 0o644))
+	wantChanged(t, s, r.Digest, "./8080")
+	must(t, os.Remove(filepath.Join(dir, "8080")))
 
 	must(t, os.WriteFile(filepath.Join(dir, "app.py"), []byte("print(2)\n"), 0o644))
 	var differ *DifferError
@@ -35,6 +40,7 @@ func TestImportCommand(t *testing.T) {
 	if same, err := s.Unchanged(t.Context(), dir, r.Digest); same || err != nil {
 		t.Fatalf("%v, %v", same, err)
 	}
+	wantChanged(t, s, r.Digest, "./app.py")
 	changed, err := s.ImportCommand(t.Context(), argv, dir)
 	if err != nil || changed.Digest == r.Digest {
 		t.Fatalf("%v, %v", changed.Digest, err)
@@ -43,6 +49,13 @@ func TestImportCommand(t *testing.T) {
 	here, err2 := s.ImportCommand(t.Context(), []string{"sh"}, dir)
 	if err != nil || err2 != nil || elsewhere.Digest == here.Digest {
 		t.Fatalf("two directories, one release: %v, %v", err, err2)
+	}
+}
+
+func wantChanged(t *testing.T, s *Store, d Digest, want ...string) {
+	t.Helper()
+	if got, err := s.Changed(t.Context(), d); err != nil || !slices.Equal(got, want) {
+		t.Errorf("changed: %q, %v; want %q", got, err, want)
 	}
 }
 

@@ -113,19 +113,26 @@ func compareTree(ctx context.Context, d Digest, m Manifest, dir string) error {
 // compareCommand returns a *DifferError unless the command's files are as m says.
 func compareCommand(ctx context.Context, d Digest, m Manifest) error {
 	for _, want := range m.Files {
-		got, err := hashFile(ctx, want.Path)
-		if errors.Is(err, fs.ErrNotExist) {
-			return &DifferError{d, want.Path, "is missing"}
-		}
-		if err != nil {
+		if err := compareFile(ctx, d, want); err != nil {
 			return err
 		}
-		if reason := difference(want, got); reason != "" {
-			return &DifferError{d, want.Path, reason}
-		}
-		if got.SHA256 != want.SHA256 {
-			return &DifferError{d, want.Path, "has other content"}
-		}
+	}
+	return nil
+}
+
+func compareFile(ctx context.Context, d Digest, want File) error {
+	got, err := hashFile(ctx, want.Path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &DifferError{d, want.Path, "is missing"}
+	}
+	if err != nil {
+		return err
+	}
+	if reason := difference(want, got); reason != "" {
+		return &DifferError{d, want.Path, reason}
+	}
+	if got.SHA256 != want.SHA256 {
+		return &DifferError{d, want.Path, "has other content"}
 	}
 	return nil
 }
