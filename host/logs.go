@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -178,64 +177,5 @@ func (s *logSource) read(q control.LogQuery) []control.LogLine {
 		}
 		l.Service, l.Instance = q.Service, s.instance
 		lines = append(lines, l)
-	}
-}
-
-// retain lets old logs and releases go: the logs of instances that ended before
-// the kept ones, the releases that the configuration doesn't keep.
-func (h *Host) retain() {
-	used := map[string]bool{}
-	for _, s := range h.services {
-		for _, g := range s.gens {
-			used[string(g.payload.Release)] = true
-		}
-		if past := h.memory.commits[s.name]; len(past) > 0 {
-			for _, p := range past[max(0, len(past)-2):] {
-				used[string(p.Release)] = true
-			}
-		}
-	}
-	live := map[string]bool{}
-	for id := range h.live {
-		live[id] = true
-	}
-	store, keep, age, dir, services := h.store, h.cfg.Releases.Keep, h.cfg.Releases.MaxAge, h.cfg.StateDir, slices.Clone(h.order)
-	go func() {
-		if _, err := store.Retain(keep, age, func(d digest) bool { return used[string(d)] }); err != nil {
-			h.log.Warn("cannot let old releases go", "error", err)
-		}
-		for _, name := range services {
-			retainLogs(filepath.Join(dir, "logs", name), live)
-		}
-	}()
-	h.after(retainEvery, h.retain)
-}
-
-const (
-	retainFirst = time.Minute
-	retainEvery = time.Hour
-	// keptLogs is how many files of ended instances a service keeps.
-	keptLogs = 50
-)
-
-func retainLogs(dir string, live map[string]bool) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return
-	}
-	type file struct {
-		name string
-		at   time.Time
-	}
-	var ended []file
-	for _, e := range entries {
-		id, _, _ := strings.Cut(e.Name(), ".log")
-		if info, err := e.Info(); err == nil && !live[id] {
-			ended = append(ended, file{e.Name(), info.ModTime()})
-		}
-	}
-	sort.Slice(ended, func(i, j int) bool { return ended[i].at.After(ended[j].at) })
-	for _, f := range ended[min(len(ended), keptLogs):] {
-		_ = os.Remove(filepath.Join(dir, f.name))
 	}
 }

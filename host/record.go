@@ -3,6 +3,7 @@ package host
 import (
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/zdhost/zdhost/host/control"
@@ -122,7 +123,7 @@ func (h *Host) syncSoon() {
 // before it.
 type memory struct {
 	generations map[string]uint64    // highest number, by service
-	commits     map[string][]payload // by service, oldest first
+	commits     map[string][]payload // by service, each release once, oldest first
 	made        map[string]map[uint64]generationRecord
 	rollouts    map[string]*remembered
 	order       []string // of rollouts, oldest first
@@ -227,7 +228,8 @@ func (m *memory) rolled(b rolloutRecord) error {
 const keptCommits = 100
 
 func (m *memory) committed(service string, p payload) {
-	all := append(m.commits[service], p)
+	// A release that ran before moves to the end: restarts push nothing out.
+	all := append(slices.DeleteFunc(m.commits[service], func(q payload) bool { return q.Release == p.Release }), p)
 	m.commits[service] = all[max(0, len(all)-keptCommits):]
 }
 

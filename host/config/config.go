@@ -36,7 +36,7 @@ type Log struct {
 
 // Releases says how long unused releases are kept.
 type Releases struct {
-	Keep   int           // of each service, whatever their age
+	Keep   int           // that each service ran last, whatever their age
 	MaxAge time.Duration // of those beyond Keep
 }
 

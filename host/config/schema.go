@@ -50,7 +50,7 @@ type Key struct {
 func Schema() []Key {
 	return []Key{
 		{Name: "state_dir", Type: TypePath, Default: "./.zdhost", Example: `"/var/lib/zdhost"`, Mistaken: []string{"data_dir", "state"},
-			Doc: "Directory of the journal, the releases and the control socket. One host at a time uses it."},
+			Doc: "Directory of the journal, the releases and the control socket. One host at a time uses it. Nothing of the journal is removed yet."},
 		{Name: "run_dir", Type: TypePath, Example: `"/run/zdhost"`, Mistaken: []string{"runtime_dir", "socket_dir"},
 			Doc: "Where the sockets are: in a directory of the host's own below this one, which must be at most 67 bytes long, since a unix socket's path may have 107. Default: `run` in `state_dir` where that is short enough, else a directory of its own below `/run/zdhost`, `$XDG_RUNTIME_DIR/zdhost` or the temporary directory."},
 		{Name: "control", Type: TypeBlock, Doc: "Who may speak to the host.", Keys: []Key{
@@ -61,7 +61,7 @@ func Schema() []Key {
 			{Name: "level", Type: TypeString, Default: "info", Values: []string{"debug", "info", "warn", "error"}, Doc: "The least important messages that are logged."},
 		}},
 		{Name: "releases", Type: TypeBlock, Doc: "How long releases that nothing runs any more are kept.", Keys: []Key{
-			{Name: "keep", Type: TypeInt, Default: "5", Min: 1, Max: 1000, Doc: "Releases of each service that are kept whatever their age."},
+			{Name: "keep", Type: TypeInt, Default: "5", Min: 1, Max: 1000, Doc: "Releases that each service ran last and that are kept whatever their age; what runs and the one before always are."},
 			{Name: "max_age", Type: TypeDuration, Default: "30d", Doc: "Older ones beyond `keep` are removed."},
 		}},
 		{Name: "listener", Type: TypeNamed, Keys: listenerKeys(), Mistaken: []string{"listeners", "listen", "socket", "server"},

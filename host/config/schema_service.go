@@ -73,8 +73,8 @@ func drainKeys() []Key {
 
 func restartKeys() []Key {
 	return []Key{
-		{Name: "backoff", Type: TypeDuration, Default: "100ms", Doc: "Pause before the first restart; it doubles with each one."},
-		{Name: "max_backoff", Type: TypeDuration, NonZero: true, Default: "30s", Doc: "The longest pause."},
+		{Name: "backoff", Type: TypeDuration, Default: "100ms", Doc: "An instance that exits is replaced at once. After another exit within the time of `crash_loop` the replacement waits this long, after each further one twice as long."},
+		{Name: "max_backoff", Type: TypeDuration, NonZero: true, Default: "30s", Doc: "The longest pause, and that of a crash loop."},
 		{Name: "crash_loop", Type: TypeRate, Default: "5 in 1m", Doc: "This many exits in this time are a crash loop: it is reported, and a rollout that is being watched is rolled back."},
 	}
 }

@@ -63,5 +63,6 @@
 //     read-only, and the next Open cuts it as a torn tail.
 //
 // Open reads and checks every segment. Retention, not snapshots, removes
-// segments, and only whole ones from the old end.
+// segments, and only whole ones from the old end. The host calls Retain once it
+// has snapshots: without one, its state is a fold over every record there is.
 package journal
