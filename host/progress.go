@@ -112,7 +112,7 @@ func (h *Host) follow(ctx context.Context, detach bool, emit control.Emit, submi
 		err := h.ask(ctx, func() {
 			began.unwatch(w)
 			o = outcome(ended{state: began.state, began: began.began})
-			o.Ended = control.EndedDetached
+			o.Ended, o.Report = control.EndedDetached, nil // nothing is known yet
 		})
 		return o, err
 	}

@@ -54,7 +54,6 @@ configuration found in the working directory, else of ` + "`./.zdhost`" + `.
 `
 
 func writeReference(w io.Writer, root *cobra.Command) {
-	root.InitDefaultCompletionCmd()
 	fmt.Fprint(w, referenceHead)
 	writeCommand(w, root)
 	fmt.Fprintf(w, "\n## Flags of every verb\n\n")

@@ -30,6 +30,7 @@ func newRelease(s *session) *cobra.Command {
 
 func newPack(s *session) *cobra.Command {
 	var output string
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "pack DIR",
 		Short: "pack a directory into one file",
@@ -48,10 +49,17 @@ gives the same bytes. The file appears whole or not at all.`,
 			if err != nil {
 				return err
 			}
+			if asJSON {
+				return s.json(struct {
+					Digest release.Digest `json:"digest"`
+					File   string         `json:"file"`
+				}{digest, output})
+			}
 			_, err = fmt.Fprintf(s.out, "%s  %s\n", digest, output)
 			return err
 		},
 	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print digest and file as one JSON object")
 	cmd.Flags().StringVarP(&output, "output", "o", "", "`file` to write (default: the directory's name with .tar.gz)")
 	return cmd
 }
@@ -146,6 +154,7 @@ func writeManifest(s *session, digest release.Digest, m release.Manifest) error 
 
 func newVerify(s *session) *cobra.Command {
 	var wanted string
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "verify [RELEASE…]",
 		Short: "whether releases are still what they were",
@@ -155,46 +164,69 @@ releases, and directories. --digest says what a packed release or a directory ha
   zdhost release verify shop-v2.tar.gz --digest sha256:3f2a9c1b…`,
 		ValidArgsFunction: files,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return s.verify(cmd.Context(), args, release.Digest(wanted))
+			return s.verify(cmd.Context(), args, release.Digest(wanted), asJSON)
 		},
 	}
 	cmd.Flags().StringVar(&wanted, "digest", "", "`sha256:…` that the one named release must have")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON array")
 	return cmd
 }
 
+// verified is one release as verify prints it with --json.
+type verified struct {
+	Release string         `json:"release"` // as it was named
+	Digest  release.Digest `json:"digest,omitempty"`
+	OK      bool           `json:"ok"`
+	Error   string         `json:"error,omitempty"`
+}
+
 // verify reports each release on its own and fails if any is not what it was.
-func (s *session) verify(ctx context.Context, named []string, wanted release.Digest) error {
+func (s *session) verify(ctx context.Context, named []string, wanted release.Digest, asJSON bool) error {
 	if wanted != "" && len(named) != 1 {
 		return usage("verify releases", errors.New("--digest is for one named release"), "")
 	}
-	if len(named) == 0 {
-		store, err := s.releases(ctx)
-		if err != nil {
-			return err
-		}
-		all, err := store.List()
-		if err != nil {
-			return err
-		}
-		for _, r := range all {
-			named = append(named, string(r.Digest))
-		}
+	named, err := s.orAll(ctx, named)
+	if err != nil {
+		return err
 	}
-	var bad []error
+	all, bad := []verified{}, []error(nil)
 	for _, name := range named {
 		digest, err := s.verifyOne(ctx, name)
 		if err == nil && wanted != "" && digest != wanted {
 			err = fmt.Errorf("cannot verify %s: it is %s, not %s", name, digest, wanted)
 		}
+		one := verified{Release: name, Digest: digest, OK: err == nil}
 		if err != nil {
-			bad = append(bad, err)
+			bad, one.Error = append(bad, err), err.Error()
+		}
+		all = append(all, one)
+		if asJSON || err != nil {
 			continue
 		}
 		if _, err := fmt.Fprintf(s.out, "ok  %s\n", digest); err != nil {
 			return err
 		}
 	}
+	if asJSON {
+		bad = append(bad, s.json(all))
+	}
 	return errors.Join(bad...)
+}
+
+// orAll is what was named, or else all releases of the host.
+func (s *session) orAll(ctx context.Context, named []string) ([]string, error) {
+	if len(named) > 0 {
+		return named, nil
+	}
+	store, err := s.releases(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, err := store.List()
+	for _, r := range all {
+		named = append(named, string(r.Digest))
+	}
+	return named, err
 }
 
 func (s *session) verifyOne(ctx context.Context, named string) (release.Digest, error) {

@@ -34,7 +34,7 @@ with a mistake changes nothing.`,
 		},
 	}
 	cmd.Flags().StringVar(&request.Reason, "reason", "", "`text` for the history")
-	cmd.Flags().BoolVar(&detach, "detach", false, "don't wait for the rollouts that it begins")
+	cmd.Flags().BoolVar(&detach, "detach", false, "return once they have begun, without waiting for the rollouts; zdhost rollout watch follows one")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print what changed as one JSON object")
 	return cmd
 }

@@ -44,7 +44,7 @@ upgrade: nothing is stopped before its replacement is ready.`,
 		},
 	}
 	cmd.Flags().StringArrayVar(&set, "set", nil, "setting of the strategy as `KEY=VALUE` (may be repeated)")
-	cmd.Flags().BoolVar(&request.Detach, "detach", false, "don't wait for the end")
+	cmd.Flags().BoolVar(&request.Detach, "detach", false, "return once it has begun; zdhost rollout watch follows it")
 	cmd.Flags().StringVar(&request.Reason, "reason", "", "`text` for the history")
 	cmd.Flags().StringVar(&request.IfBusy, "if-busy", control.IfBusyReject, "`choice` when another rollout runs: reject, queue or supersede")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the outcome as one JSON object")

@@ -47,7 +47,7 @@ its files: where those have changed since, the rollback is refused and says whic
 	}
 	cmd.Flags().StringVar(&request.To, "to", "", "`release` that it ran, instead of the one before")
 	cmd.Flags().StringVar(&request.Reason, "reason", "", "`text` for the history")
-	cmd.Flags().BoolVar(&request.Detach, "detach", false, "don't wait for the end")
+	cmd.Flags().BoolVar(&request.Detach, "detach", false, "return once it has begun; zdhost rollout watch follows it")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the outcome as one JSON object")
 	return cmd
 }

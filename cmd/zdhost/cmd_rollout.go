@@ -92,7 +92,7 @@ func newTell(s *session, v tellVerb, short, long string) *cobra.Command {
 	cmd.Flags().StringVar(&v.request.Reason, "reason", "", "`text` for the history")
 	cmd.Flags().BoolVar(&v.json, "json", false, "print one JSON object")
 	if v.wanted != "" {
-		cmd.Flags().BoolVar(&v.detach, "detach", false, "don't wait for the end")
+		cmd.Flags().BoolVar(&v.detach, "detach", false, "return once it has taken the word; zdhost rollout watch follows it")
 	}
 	return cmd
 }

@@ -58,7 +58,7 @@ Ctrl-C ends the watching, not the rollout.`,
 	flags.StringVar(&verb.request.Strategy, "strategy", "", "`name` of another strategy than the service's")
 	flags.StringArrayVar(&verb.set, "set", nil, "setting of the strategy as `KEY=VALUE` (may be repeated)")
 	flags.BoolVar(&verb.request.Plan, "plan", false, "say what would be done, and change nothing")
-	flags.BoolVar(&verb.request.Detach, "detach", false, "don't wait for the end")
+	flags.BoolVar(&verb.request.Detach, "detach", false, "return once it has begun; zdhost rollout watch follows it")
 	flags.StringVar(&verb.request.Reason, "reason", "", "`text` for the history")
 	flags.StringVar(&verb.request.IfBusy, "if-busy", control.IfBusyReject, "`choice` when another rollout runs: reject, queue or supersede")
 	flags.BoolVar(&verb.json, "json", false, "print the outcome as one JSON object")

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 
@@ -108,9 +109,19 @@ func level(name string) slog.Level {
 
 // logger writes text to a terminal and JSON to anything else.
 func logger(format string, l slog.Level) *slog.Logger {
-	options := &slog.HandlerOptions{Level: l}
-	if format == "json" || format != "text" && !isatty.IsTerminal(os.Stderr.Fd()) {
-		return slog.New(slog.NewJSONHandler(os.Stderr, options))
+	return slog.New(logHandler(os.Stderr, format == "json" || format != "text" && !isatty.IsTerminal(os.Stderr.Fd()), l))
+}
+
+// logHandler writes durations as people do, "249ms", in both forms.
+func logHandler(w io.Writer, asJSON bool, l slog.Level) slog.Handler {
+	options := &slog.HandlerOptions{Level: l, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Value.Kind() == slog.KindDuration {
+			a.Value = slog.StringValue(a.Value.Duration().String())
+		}
+		return a
+	}}
+	if asJSON {
+		return slog.NewJSONHandler(w, options)
 	}
-	return slog.New(slog.NewTextHandler(os.Stderr, options))
+	return slog.NewTextHandler(w, options)
 }

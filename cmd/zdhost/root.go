@@ -55,6 +55,12 @@ configuration, and zdhost itself. Sockets and processes outlive every version of
 		newRollout(s), newHistory(s), newLogs(s), newCheck(s), newRelease(s), newDoctor(s), newDemo(s), newVersion(s),
 		newDocs(s), newDoctorProbe(s), newDemoServer(),
 	)
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.Name() == "completion" {
+			cmd.Example = "  source <(zdhost completion bash)\n  zdhost completion fish > ~/.config/fish/completions/zdhost.fish"
+		}
+	}
 	return root
 }
 

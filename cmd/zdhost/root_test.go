@@ -56,6 +56,9 @@ func TestManners(t *testing.T) {
 	}
 	for _, cmd := range root.Commands() {
 		look(cmd)
+		if cmd.Name() == "completion" && !strings.Contains(cmd.Example, "zdhost completion bash") {
+			t.Error("completion lacks an example")
+		}
 	}
 }
 

@@ -57,7 +57,7 @@ func (h *scriptedHost) Upgrade(ctx context.Context, _ control.Actor, request con
 		}}, nil
 	}
 	if request.Detach {
-		return control.Outcome{Ended: control.EndedDetached, Rollout: "r9", Service: request.Service, To: v2}, nil
+		return control.Outcome{Ended: control.EndedDetached, Rollout: "r9", Service: request.Service, To: v2, Report: &control.LossReport{}}, nil
 	}
 	return h.roll(ctx, request.Service, request.Strategy, emit)
 }

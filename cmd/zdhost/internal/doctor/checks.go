@@ -185,7 +185,8 @@ func (m Machine) number(path string) (int, error) {
 }
 
 func (m Machine) cgroup(context.Context) Finding {
-	const without = "limits { memory, cpus } can't be kept, and all of an instance's processes can't be killed at once"
+	const without = "limits { memory, processes } bind each process for itself (RLIMIT_DATA, RLIMIT_NPROC) instead of an instance as a whole, " +
+		"cpus is not kept, and what leaves an instance's process group can outlive it"
 	membership, err := m.ReadFile("/proc/self/cgroup")
 	if err != nil {
 		return limited(err.Error(), without)

@@ -158,6 +158,14 @@ func TestEachCheckFindsWhatIsWrong(t *testing.T) {
 	}
 }
 
+func TestWithoutACgroupMemoryIsLimitedByProcess(t *testing.T) {
+	m := healthy()
+	m.Writable = func(path string) bool { return !strings.HasPrefix(path, "/sys") }
+	if f := m.cgroup(t.Context()); !strings.Contains(f.Means, "RLIMIT_DATA") || !strings.Contains(f.Means, "cpus is not kept") {
+		t.Errorf("%+v", f)
+	}
+}
+
 // TestThisMachine runs the real probes. What they find depends on the machine; that they find
 // something within their time does not.
 func TestThisMachine(t *testing.T) {

@@ -23,7 +23,9 @@ func Outcome(w io.Writer, o control.Outcome) error {
 	case control.EndedUnchanged:
 		fmt.Fprintf(&text, "%s: %s runs already\n", o.Service, Digest(o.To))
 	case control.EndedDetached:
-		fmt.Fprintf(&text, "%s: rollout %s to %s has begun\n", o.Service, o.Rollout, Digest(o.To))
+		fmt.Fprintf(&text, "%s: rollout %s to %s has begun; zdhost rollout watch %s follows it\n", o.Service, o.Rollout, Digest(o.To), o.Service)
+		_, err := io.WriteString(w, text.String())
+		return err // what it means for clients isn't known yet
 	default:
 		text.WriteString(o.Service + ": " + endText(o))
 		if !o.Started.IsZero() && !o.Finished.IsZero() {

@@ -33,6 +33,8 @@ func TestWords(t *testing.T) {
 		{bar(250), strings.Repeat("█", 20)},
 		{Loss(control.LossReport{Moved: control.Known(1), Lost: control.Known(0)}),
 			"moved 1 connection · told unknown · cut unknown · queue high-water unknown · drops unknown · lost: 0"},
+		{Loss(control.LossReport{Requests: control.Known(1234), Moved: control.Known(0), Lost: control.Known(0)}),
+			"requests 1234 · moved 0 connections · told unknown · cut unknown · queue high-water unknown · drops unknown · lost: 0"},
 		{cut("straße", 5), "stra…"},
 		{printable("a\x1b[2J\tb\u0000"), "a\uFFFD[2J\tb\uFFFD"},
 	}

@@ -81,8 +81,12 @@ func Loss(r control.LossReport) string {
 	if r.QueueHigh != nil && r.QueueMax != nil {
 		queue += " of " + Count(r.QueueMax)
 	}
-	return fmt.Sprintf("moved %s %s · told %s · cut %s · queue high-water %s · drops %s · lost: %s",
-		moved, noun, Count(r.Told), Count(r.Cut), queue, Count(r.Drops), Count(r.Lost))
+	requests := ""
+	if r.Requests != nil {
+		requests = "requests " + Count(r.Requests) + " · "
+	}
+	return fmt.Sprintf("%smoved %s %s · told %s · cut %s · queue high-water %s · drops %s · lost: %s",
+		requests, moved, noun, Count(r.Told), Count(r.Cut), queue, Count(r.Drops), Count(r.Lost))
 }
 
 // plural is "1 lane", "2 lanes".
