@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,7 +12,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zdhost/zdhost/host/config"
 	"github.com/zdhost/zdhost/host/control"
+	"github.com/zdhost/zdhost/host/release"
 	"github.com/zdhost/zdhost/host/rollout"
 	"github.com/zdhost/zdhost/pluginapi"
 )
@@ -66,15 +69,13 @@ func (b backend) Upgrade(ctx context.Context, actor control.Actor, req control.U
 // payload takes in what the request names.
 func (b backend) payload(ctx context.Context, s *service, req control.UpgradeRequest, emit control.Emit) (payload, error) {
 	h := b.h
-	command := req.Command
-	var cfg []string
-	if err := h.ask(ctx, func() {
-		cfg = s.cfg.Command
-		if len(command) == 0 {
-			command = cfg
-		}
-	}); err != nil {
+	var cfg config.Service
+	if err := h.ask(ctx, func() { cfg = s.cfg }); err != nil {
 		return payload{}, err
+	}
+	command := req.Command
+	if len(command) == 0 {
+		command = cfg.Command
 	}
 	said := time.Now()
 	progress := func(done, total int64) {
@@ -98,9 +99,17 @@ func (b backend) payload(ctx context.Context, s *service, req control.UpgradeReq
 	if err != nil {
 		return p, err
 	}
-	p.Configured = cfg
-	if _, err = p.path(); errors.Is(err, errNotExecutable) {
-		err = nil
+	p.Configured = cfg.Command
+	if p.Kind == release.KindDirectory && cfg.Dir != "" {
+		p.Dir = cfg.Dir
+	}
+	_, err = p.path()
+	var missing *noProgramError
+	switch {
+	case errors.Is(err, errNotExecutable):
+		err = nil // its start shows it
+	case errors.As(err, &missing) && p.Root != "":
+		err = missing.explained(p, cmp.Or(req.Release, cfg.Release))
 	}
 	return p, err
 }

@@ -3,12 +3,15 @@ package host
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -80,6 +83,9 @@ func (b backend) Logs(ctx context.Context, _ control.Actor, q control.LogQuery, 
 	}); err != nil {
 		return err
 	}
+	if err := b.knows(ctx, dir, q); err != nil {
+		return err
+	}
 	sources := map[string]*logSource{}
 	lines, err := readLogs(dir, q, sources, true)
 	if err != nil {
@@ -108,6 +114,45 @@ func (b backend) Logs(ctx context.Context, _ control.Actor, q control.LogQuery, 
 			return err
 		}
 	}
+}
+
+// knows refuses an instance that neither has a log nor runs.
+func (b backend) knows(ctx context.Context, dir string, q control.LogQuery) error {
+	if q.Instance == "" {
+		return nil
+	}
+	ids := map[string]bool{}
+	if err := b.h.ask(ctx, func() {
+		for id, r := range b.h.live {
+			if r.gen.svc.name == q.Service {
+				ids[id] = true
+			}
+		}
+	}); err != nil {
+		return err
+	}
+	entries, _ := os.ReadDir(dir) // where there is none, nothing was logged
+	for _, e := range entries {
+		id, _, _ := strings.Cut(e.Name(), ".log")
+		ids[id] = true
+	}
+	if ids[q.Instance] {
+		return nil
+	}
+	hint := "none has run"
+	if len(ids) > 0 {
+		hint = "there is " + strings.Join(slices.SortedFunc(maps.Keys(ids), byNumber), ", ")
+	}
+	return &control.Error{Code: control.NotFound, Message: fmt.Sprintf("cannot show logs of %s: it has no instance %s", q.Service, q.Instance), Hint: hint}
+}
+
+// byNumber orders instances as they were started: SERVICE-GENERATION-NUMBER.
+func byNumber(a, b string) int {
+	number := func(id string) int {
+		n, _ := strconv.Atoi(id[strings.LastIndexByte(id, '-')+1:])
+		return n
+	}
+	return cmp.Or(cmp.Compare(number(a), number(b)), strings.Compare(a, b))
 }
 
 const followPause = 100 * time.Millisecond

@@ -1,9 +1,11 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,30 +21,70 @@ type payload struct {
 	Release release.Digest `json:"release"`
 	Kind    string         `json:"kind"` // release.KindDirectory or release.KindCommand
 	Command []string       `json:"command"`
-	Dir     string         `json:"dir"` // working directory; the release's own for a directory
+	Dir     string         `json:"dir"` // working directory
+	// Root is the tree of a directory release, which programs are looked for in.
+	Root string `json:"root,omitempty"`
 	// Configured is the command of the configuration at that time: where it has
 	// changed since, the configuration wins over what ran last.
 	Configured []string `json:"configured,omitempty"`
 }
 
-// path finds the program: in the release's directory first, then in PATH.
-func (p payload) path() (string, error) {
-	name := p.Command[0]
+// path finds the program that it runs.
+func (p payload) path() (string, error) { return p.find(p.Command[0]) }
+
+// find finds a program of the release: in its directory first, then in PATH. The
+// error is a *noProgramError where there is none.
+func (p payload) find(name string) (string, error) {
 	if filepath.IsAbs(name) {
 		return name, executable(name)
 	}
-	inside := filepath.Join(p.Dir, name)
-	if err := executable(inside); err == nil || strings.Contains(name, "/") {
-		return inside, err
+	inside := filepath.Join(cmp.Or(p.Root, p.Dir), name)
+	here := executable(inside)
+	if here == nil {
+		return inside, nil
 	}
-	found, err := exec.LookPath(name)
-	if err != nil {
-		if notThis := executable(inside); errors.Is(notThis, errNotExecutable) {
-			return inside, notThis
+	missing := &noProgramError{name: name, in: p.Dir, path: !strings.Contains(name, "/")}
+	if p.Kind == release.KindDirectory {
+		missing.in = "release " + p.Release.Short()
+	}
+	if missing.path {
+		if found, err := exec.LookPath(name); err == nil {
+			return found, nil
 		}
-		return "", fmt.Errorf("cannot find program %q in %s or in PATH", name, p.Dir)
+	} else if !errors.Is(here, fs.ErrNotExist) {
+		return inside, here
 	}
-	return found, nil
+	if errors.Is(here, errNotExecutable) {
+		return inside, here
+	}
+	return "", missing
+}
+
+// noProgramError is of a command that names nothing.
+type noProgramError struct {
+	name, in string
+	path     bool // it was looked for in PATH too
+}
+
+func (e *noProgramError) Error() string {
+	if e.path {
+		return fmt.Sprintf("there is no program %q in %s or in PATH", e.name, e.in)
+	}
+	return fmt.Sprintf("there is no program %s in %s", e.name, e.in)
+}
+
+// explained names the release as whoever asked for it did, and what is in it.
+func (e *noProgramError) explained(p payload, source string) error {
+	e.in = source
+	hint := "command names a program of the release, or follows --"
+	if entries, err := os.ReadDir(p.Root); err == nil {
+		var names []string
+		for _, f := range entries[:min(len(entries), 8)] {
+			names = append(names, f.Name())
+		}
+		hint = "in it there is " + strings.Join(names, ", ") + "; " + hint
+	}
+	return &control.Error{Code: control.Usage, Message: e.Error(), Hint: hint}
 }
 
 func executable(path string) error {
@@ -68,7 +110,7 @@ func (h *Host) importDir(ctx context.Context, path string, command []string, pro
 	if err != nil {
 		return payload{}, err
 	}
-	return payload{Release: r.Digest, Kind: release.KindDirectory, Command: command, Dir: r.Dir}, nil
+	return payload{Release: r.Digest, Kind: release.KindDirectory, Command: command, Dir: r.Dir, Root: r.Dir}, nil
 }
 
 // importCommand makes a release of a command line and the files that it names.
@@ -149,6 +191,7 @@ func (s *service) asItWas(ctx context.Context, p payload) (payload, error) {
 	if err != nil {
 		return p, err
 	}
+	p.Root = r.Dir
 	if s.cfg.Dir == "" {
 		p.Dir = r.Dir
 	}
@@ -166,7 +209,7 @@ func (s *service) stored(ctx context.Context, digest string, command, given []st
 		return payload{}, err
 	}
 	if r.Manifest.Kind != release.KindCommand {
-		return payload{Release: r.Digest, Kind: release.KindDirectory, Command: command, Dir: r.Dir}, nil
+		return payload{Release: r.Digest, Kind: release.KindDirectory, Command: command, Dir: r.Dir, Root: r.Dir}, nil
 	}
 	if len(given) > 0 {
 		return payload{}, fmt.Errorf("release %s is a command itself; leave out -- %s", r.Digest.Short(), strings.Join(given, " "))

@@ -188,7 +188,9 @@ func (b backend) Watch(ctx context.Context, _ control.Actor, req control.WatchRe
 			return nil, err
 		}
 		if r := s.roll; r != nil && (req.Rollout == "" || req.Rollout == r.state.ID) {
-			w.emit(r.event())
+			if !r.passing() { // where it stands is told in a moment
+				w.emit(r.event())
+			}
 			r.watch = append(r.watch, w)
 			return r, nil
 		}

@@ -199,7 +199,7 @@ func (r *running) world() instance.World {
 			return l.probe(ctx, speak)
 		},
 		Exec: func(ctx context.Context, argv []string) error {
-			return runCheck(ctx, argv, r.payload.Dir, r.env, r.user)
+			return runCheck(ctx, argv, r.payload, r.env, r.user)
 		},
 		Connections: func() ([]instance.Connection, error) { return r.connections() },
 		Listening:   func() []string { return r.listening() },
@@ -227,9 +227,13 @@ func (g *generation) duplicates() (names, addresses []string, fds []int, err err
 
 // runCheck runs a check's command as the program itself runs, and returns its last
 // line with a failure.
-func runCheck(ctx context.Context, argv []string, dir string, env []string, as *keeper.User) error {
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	cmd.Dir, cmd.Env = dir, env
+func runCheck(ctx context.Context, argv []string, p payload, env []string, as *keeper.User) error {
+	path, err := p.find(argv[0])
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, path, argv[1:]...)
+	cmd.Dir, cmd.Env = p.Dir, env
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if as != nil && int(as.UID) != os.Geteuid() {
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: as.UID, Gid: as.GID, Groups: as.Groups}

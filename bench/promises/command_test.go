@@ -142,3 +142,56 @@ func TestKinds_RollbackToAPath(t *testing.T) {
 		t.Error(s)
 	}
 }
+
+// TestKinds_ReleaseWithoutItsProgram: what is missing is said of the release as it was named, and what is in it.
+func TestKinds_ReleaseWithoutItsProgram(t *testing.T) {
+	g := newGround(t, nil)
+	address := freeAddress(t)
+	first, second := g.releaseDirectory("r1", "v1", address), g.releaseDirectory("r2", "v2", address)
+	h := g.configured(configuration{address: address, command: []string{"./server"}, release: first}.String())
+	if err := os.Rename(second+"/server", second+"/serve"); err != nil {
+		t.Fatal(err)
+	}
+	s := h.cli("upgrade", web, second)
+	if s.code != 2 || !strings.Contains(s.errout, "cannot upgrade web: there is no program ./server in "+second+"\nhint: in it there is serve") {
+		t.Errorf("%v", s)
+	}
+}
+
+// TestKinds_ReleaseAndDirectory: programs, that of the ready check too, come from the release; dir is where they work.
+func TestKinds_ReleaseAndDirectory(t *testing.T) {
+	g := newGround(t, nil)
+	address := freeAddress(t)
+	first, second := g.releaseDirectory("r1", "v1", address), g.releaseDirectory("r2", "v2", address)
+	for _, dir := range []string{first, second} {
+		if err := os.WriteFile(dir+"/fine", []byte("#!/bin/sh\nexit 0\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h := g.configured(configuration{
+		address: address, command: []string{"./server"}, release: first,
+		service: fmt.Sprintf("dir = %q\n  ready {\n    exec = [\"fine\"]\n  }", g.dir),
+	}.String())
+	if s := h.cli("upgrade", web, second, "--set", "bake=0s", "--set", "warm=0s"); s.code != 0 {
+		t.Fatal(s)
+	}
+	cwd, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", h.service(web).Instances[0].PID))
+	if err != nil || cwd != g.dir || h.answers(address) != "v2" {
+		t.Errorf("it works in %s, want %s: %v", cwd, g.dir, err)
+	}
+}
+
+// TestKinds_PassingStates: what a rollout waits for only for a moment is not shown, nor what nobody can know yet.
+func TestKinds_PassingStates(t *testing.T) {
+	g := newGround(t, nil)
+	o := g.offers("naive", freeAddress(t))
+	h := g.configured(configuration{address: o.address, command: o.release("v1")}.String())
+	s := h.cli("upgrade", append([]string{web, "--detach", "--set", "weight=50", "--set", "bake=0s", "--"}, o.release("v2")...)...)
+	if s.code != 0 || strings.Contains(s.out, "unknown") || !strings.Contains(s.out, "zdhost rollout watch web") {
+		t.Errorf("%v", s)
+	}
+	h.await("the rollout is held", patience, func() bool { return h.service(web).State == control.ServiceHeld })
+	if s := h.cli("rollout", "promote", web); s.code != 0 || strings.Contains(s.errout, "hook") {
+		t.Errorf("%v", s)
+	}
+}

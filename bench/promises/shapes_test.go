@@ -126,6 +126,10 @@ func TestShapes_Logs(t *testing.T) {
 	if strings.Count(one.out, "\n") != 1 || !strings.Contains(one.out, "shard") {
 		t.Errorf("the last line of the instance: %v", one)
 	}
+	none := h.cli("logs", web, "--instance", "nope")
+	if running := h.service(web).Instances[0].ID; none.code != 2 || !strings.Contains(none.errout, "no instance nope\nhint: there is "+running) {
+		t.Errorf("an instance that never was: %v", none)
+	}
 }
 
 // TestShapes_Outcome: `upgrade --json` prints one object, the loss report in it.

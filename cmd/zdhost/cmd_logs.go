@@ -20,7 +20,7 @@ func newLogs(s *session) *cobra.Command {
 		Short: "what the instances of a service printed",
 		Long:  "Prints what the instances of a service wrote to their standard output and error, oldest first.",
 		Example: `  zdhost logs shop --follow
-  zdhost logs shop --instance 12-1 --tail 100`,
+  zdhost logs shop --instance shop-12-31 --tail 100`,
 		Args:              arguments(1, 1, "one service"),
 		ValidArgsFunction: s.service(),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -141,7 +141,7 @@ func interfaceAddresses() ([]netip.Addr, error) {
 	return all, nil
 }
 
-// checkProgram checks that a service's release and program are there.
+// checkProgram checks that a service's release and programs are there.
 func (c *Config) checkProgram(s *Service, found *findings) {
 	path := "service." + s.Name
 	dir := c.Dir
@@ -171,9 +171,23 @@ func (c *Config) checkProgram(s *Service, found *findings) {
 			dir = s.Dir
 		}
 	}
-	if hint, err := findProgram(s.Command[0], dir, s.searchPath()); err != nil {
-		at := path + ".command.0"
-		found.add(c.PosOf(at), at, hint, "program of service %q: %s", s.Name, err)
+	c.checkCommand(path+".command", "program of", s, s.Command, dir, s.searchPath(), found)
+	own := filepath.SplitList(os.Getenv("PATH")) // the host runs the checks
+	c.checkCommand(path+".ready.exec", "ready check of", s, s.Ready.Exec, dir, own, found)
+	if s.Health != nil {
+		c.checkCommand(path+".health.exec", "health check of", s, s.Health.Exec, dir, own, found)
+	}
+}
+
+// checkCommand checks that the program of a command line, if there is one, is
+// there.
+func (c *Config) checkCommand(at, what string, s *Service, argv []string, dir string, path []string, found *findings) {
+	if len(argv) == 0 {
+		return
+	}
+	if hint, err := findProgram(argv[0], dir, path); err != nil {
+		at += ".0"
+		found.add(c.PosOf(at), at, hint, "%s service %q: %s", what, s.Name, err)
 	}
 }
 

@@ -46,7 +46,7 @@ func readyKeys() []Key {
 		{Name: "timeout", Type: TypeDuration, NonZero: true, Default: "30s", Doc: "A candidate that isn't ready by then is rolled back."},
 		{Name: "http", Type: TypeHTTPPath, Example: `"/healthz"`, Mistaken: []string{"path", "url"}, Doc: "Path that must answer 2xx or 3xx, asked of exactly the new instance through its public address."},
 		{Name: "notify", Type: TypeBool, Default: "false", Doc: "Wait for `READY=1` on `NOTIFY_SOCKET`."},
-		{Name: "exec", Type: TypeStrings, Example: `["./check", "--quick"]`, Mistaken: []string{"command"}, Doc: "Command that must exit 0."},
+		{Name: "exec", Type: TypeStrings, Example: `["./check", "--quick"]`, Mistaken: []string{"command"}, Doc: "Command that must exit 0; its program is looked for like the service's."},
 		{Name: "interval", Type: TypeDuration, NonZero: true, Default: "100ms", Doc: "Pause between two tries of `http` or `exec`."},
 	}
 }
@@ -54,7 +54,7 @@ func readyKeys() []Key {
 func healthKeys() []Key {
 	return []Key{
 		{Name: "http", Type: TypeHTTPPath, Example: `"/healthz"`, Mistaken: []string{"path", "url"}, Doc: "Path that must answer 2xx or 3xx."},
-		{Name: "exec", Type: TypeStrings, Example: `["./check"]`, Mistaken: []string{"command"}, Doc: "Command that must exit 0."},
+		{Name: "exec", Type: TypeStrings, Example: `["./check"]`, Mistaken: []string{"command"}, Doc: "Command that must exit 0; its program is looked for like the service's."},
 		{Name: "interval", Type: TypeDuration, NonZero: true, Default: "5s", Doc: "Pause between two checks."},
 		{Name: "timeout", Type: TypeDuration, NonZero: true, Default: "2s", Doc: "A check that takes longer has failed."},
 		{Name: "failures", Type: TypeInt, Default: "3", Min: 1, Max: 1000, Doc: "Failures in a row after which the instance is replaced."},

@@ -35,8 +35,8 @@ type Changer interface {
 }
 
 // RolloutOperator steers rollouts. Tell returns when the rollout has taken the word, with where it
-// stands then. Watch emits first where the rollout stands, then progress, and returns when it has
-// ended; a rollout that ended before returns its outcome, also under a later host.
+// stands then. Watch emits first where the rollout stands, unless that passes at once, then progress,
+// and returns when it has ended; a rollout that ended before returns its outcome, also under a later host.
 type RolloutOperator interface {
 	Tell(context.Context, Actor, RolloutRequest) (RolloutStatus, error)
 	Watch(context.Context, Actor, WatchRequest, Emit) (Outcome, error)
