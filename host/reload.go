@@ -114,7 +114,7 @@ func (h *Host) take(next *config.Config, req control.ReloadRequest, actor contro
 	for _, l := range next.Listeners {
 		if h.ports[l.Name] == nil {
 			h.addPort(portOf(l))
-			result.Changes = append(result.Changes, control.Change{Path: "listener." + l.Name, To: l.Address})
+			result.Changes = append(result.Changes, control.Change{Path: "listener." + l.Name, What: control.Added, To: l.Address})
 		}
 	}
 	for _, cfg := range next.Services {
@@ -123,10 +123,10 @@ func (h *Host) take(next *config.Config, req control.ReloadRequest, actor contro
 		}
 		switch s := h.services[cfg.Name]; {
 		case s == nil:
-			result.Changes = append(result.Changes, control.Change{Path: "service." + cfg.Name, To: "added"})
+			result.Changes = append(result.Changes, control.Change{Path: "service." + cfg.Name, What: control.Added})
 			h.addService(cfg).start()
 		case !reflect.DeepEqual(s.cfg, cfg):
-			result.Changes = append(result.Changes, control.Change{Path: "service." + cfg.Name, From: "changed", To: "changed", Needs: "rollout"})
+			result.Changes = append(result.Changes, control.Change{Path: "service." + cfg.Name, What: control.Changed, Keys: config.Changed(s.cfg, cfg), Needs: "rollout"})
 			if began := s.reconfigure(cfg, actor, req.Reason); began != nil {
 				begins = append(begins, began)
 			}
@@ -138,13 +138,13 @@ func (h *Host) take(next *config.Config, req control.ReloadRequest, actor contro
 	result.Changes = append(result.Changes, needRestart(old, next)...)
 	for _, gone := range old.Services {
 		if next.Service(gone.Name) == nil {
-			result.Changes = append(result.Changes, control.Change{Path: "service." + gone.Name, From: "removed"})
+			result.Changes = append(result.Changes, control.Change{Path: "service." + gone.Name, What: control.Removed})
 			h.removeService(gone.Name)
 		}
 	}
 	for _, gone := range old.Listeners {
 		if next.Listener(gone.Name) == nil {
-			result.Changes = append(result.Changes, control.Change{Path: "listener." + gone.Name, From: gone.Address})
+			result.Changes = append(result.Changes, control.Change{Path: "listener." + gone.Name, What: control.Removed, From: gone.Address})
 			h.dropPortWhenFree(gone.Name)
 		}
 	}
@@ -157,7 +157,7 @@ func needRestart(old, next *config.Config) []control.Change {
 	var all []control.Change
 	note := func(path string, from, to any) {
 		if !reflect.DeepEqual(from, to) {
-			all = append(all, control.Change{Path: path, From: fmt.Sprint(from), To: fmt.Sprint(to), Needs: "restart"})
+			all = append(all, control.Change{Path: path, What: control.Changed, From: fmt.Sprint(from), To: fmt.Sprint(to), Needs: "restart"})
 		}
 	}
 	note("run_dir", old.RunDir, next.RunDir)

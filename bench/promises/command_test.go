@@ -195,3 +195,20 @@ func TestKinds_PassingStates(t *testing.T) {
 		t.Errorf("%v", s)
 	}
 }
+
+// TestKinds_ReloadSaysWhatChanged: the blocks by name, and in a service the keys.
+func TestKinds_ReloadSaysWhatChanged(t *testing.T) {
+	g := newGround(t, nil)
+	o := g.offers("naive", freeAddress(t))
+	h := g.configured(configuration{address: o.address, command: o.release("v1")}.String())
+	more := fmt.Sprintf("listener \"spare\" {\n  address = %q\n}\n", freeAddress(t))
+	g.write("zdhost.hcl", more+configuration{address: o.address, command: o.release("v1"), service: "env = { LOG = \"x\" }\n  instances = 2"}.String())
+	s := h.cli("reload", "host", "--detach")
+	if s.code != 0 || !strings.Contains(s.out, "service web: changed (instances, env), needs a rollout\n") || !strings.Contains(s.out, "listener spare: added 127.0.0.1:") {
+		t.Errorf("%v", s)
+	}
+	g.write("zdhost.hcl", configuration{address: o.address, command: o.release("v1"), service: "env = { LOG = \"x\" }\n  instances = 2"}.String())
+	if s := h.cli("reload", "host"); s.code != 0 || !strings.Contains(s.out, "listener spare: removed 127.0.0.1:") {
+		t.Errorf("%v", s)
+	}
+}

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -75,7 +77,7 @@ func writeChanges(w io.Writer, result control.ReloadResult) error {
 		return err
 	}
 	for _, change := range result.Changes {
-		text := fmt.Sprintf("%s: %s → %s", change.Path, orNothing(change.From), orNothing(change.To))
+		text := changeText(change)
 		if change.File != "" {
 			text += fmt.Sprintf(" (%s:%d)", change.File, change.Line)
 		}
@@ -87,6 +89,23 @@ func writeChanges(w io.Writer, result control.ReloadResult) error {
 		}
 	}
 	return nil
+}
+
+// changeText is "service shop: changed (env, instances)", "listener web: added 127.0.0.1:8080", or,
+// for a value, "service.shop.instances: 2 → 3".
+func changeText(change control.Change) string {
+	if change.What == "" {
+		return fmt.Sprintf("%s: %s → %s", change.Path, orNothing(change.From), orNothing(change.To))
+	}
+	kind, name, _ := strings.Cut(change.Path, ".")
+	text := fmt.Sprintf("%s %s: %s", kind, name, change.What)
+	if address := cmp.Or(change.To, change.From); address != "" {
+		text += " " + address
+	}
+	if len(change.Keys) > 0 {
+		text += " (" + strings.Join(change.Keys, ", ") + ")"
+	}
+	return text
 }
 
 func orNothing(value string) string {

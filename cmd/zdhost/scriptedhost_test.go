@@ -139,6 +139,9 @@ func (h *scriptedHost) Reload(_ context.Context, _ control.Actor, request contro
 		Changes: []control.Change{
 			{Path: "service.shop.instances", From: "2", To: "3", File: "zdhost.hcl", Line: 9, Needs: "rollout"},
 			{Path: "service.shop.drain.signal", To: "SIGQUIT"},
+			{Path: "service.shop", What: control.Changed, Keys: []string{"env", "instances"}, Needs: "rollout"},
+			{Path: "service.old.shop", What: control.Removed},
+			{Path: "listener.web", What: control.Added, To: "127.0.0.1:8080"},
 		},
 		Rollouts: []control.RolloutRef{{ID: "exits", Service: "shop"}},
 	}, nil

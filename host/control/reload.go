@@ -17,9 +17,21 @@ type ReloadResult struct {
 	Rollouts []RolloutRef `json:"rollouts"`
 }
 
-// Change is one value of the configuration. Secrets are never written in From and To.
+// What became of a block of the configuration.
+const (
+	Added   = "added"
+	Changed = "changed"
+	Removed = "removed"
+)
+
+// Change is one value of the configuration, or, with What, one block: "service.shop", "listener.web".
+// Secrets are never written in From and To.
 type Change struct {
 	Path string `json:"path"`
+	What string `json:"what,omitempty"`
+	// Keys names what changed in a block.
+	Keys []string `json:"keys,omitempty"`
+	// From and To are values, or the address of a listener.
 	From string `json:"from"`
 	To   string `json:"to"`
 	File string `json:"file,omitempty"`
