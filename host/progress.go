@@ -107,9 +107,13 @@ func (h *Host) follow(ctx context.Context, detach bool, emit control.Emit, submi
 	if err != nil {
 		return control.Outcome{}, err
 	}
-	if detach && began != nil {
-		var o control.Outcome
+	if detach {
+		o := control.Outcome{Ended: control.EndedDetached} // of one that waits for its turn nothing is known
 		err := h.ask(ctx, func() {
+			w.emit = func(control.RolloutEvent) {} // the caller has gone by then
+			if began == nil {
+				return
+			}
 			began.unwatch(w)
 			o = outcome(ended{state: began.state, began: began.began})
 			o.Ended, o.Report = control.EndedDetached, nil // nothing is known yet

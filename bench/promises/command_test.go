@@ -191,9 +191,14 @@ func TestKinds_PassingStates(t *testing.T) {
 		t.Errorf("%v", s)
 	}
 	h.await("the rollout is held", patience, func() bool { return h.service(web).State == control.ServiceHeld })
+	queued := h.cli("upgrade", append([]string{web, "--detach", "--if-busy", "queue", "--set", "bake=0s", "--"}, o.release("v3")...)...)
+	if queued.code != 0 || !strings.Contains(queued.out, "web: waits for the rollout that is under way") {
+		t.Errorf("%v", queued)
+	}
 	if s := h.cli("rollout", "promote", web); s.code != 0 || strings.Contains(s.errout, "hook") {
 		t.Errorf("%v", s)
 	}
+	h.await("what was queued serves", patience, func() bool { return h.service(web).Rollout == nil && h.answers(o.address) == "v3" })
 }
 
 // TestKinds_ReloadSaysWhatChanged: the blocks by name, and in a service the keys.

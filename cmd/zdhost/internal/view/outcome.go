@@ -23,6 +23,10 @@ func Outcome(w io.Writer, o control.Outcome) error {
 	case control.EndedUnchanged:
 		fmt.Fprintf(&text, "%s: %s runs already\n", o.Service, Digest(o.To))
 	case control.EndedDetached:
+		if o.Rollout == "" {
+			_, err := fmt.Fprintf(w, "%s: waits for the rollout that is under way; zdhost rollout watch %s follows that one\n", o.Service, o.Service)
+			return err
+		}
 		fmt.Fprintf(&text, "%s: rollout %s to %s has begun; zdhost rollout watch %s follows it\n", o.Service, o.Rollout, Digest(o.To), o.Service)
 		_, err := io.WriteString(w, text.String())
 		return err // what it means for clients isn't known yet
