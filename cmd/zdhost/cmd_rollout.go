@@ -115,6 +115,6 @@ func (v tellVerb) run(ctx context.Context, s *session) error {
 	if v.json {
 		return s.json(status)
 	}
-	_, err = fmt.Fprintf(s.out, "%s: rollout %s to %s is %s (%s)\n", v.request.Service, status.ID, view.Digest(status.To), v.past, status.State)
+	_, err = fmt.Fprintf(s.out, "%s: rollout %s to %s is %s\n", v.request.Service, status.ID, view.Digest(status.To), v.past)
 	return err
 }
