@@ -28,6 +28,7 @@ type child struct {
 	unenforced string
 	launching  bool // until the launcher has become the program
 	listening  map[string]bool
+	strays     func() []int // its processes that left its session; may hang
 }
 
 func (c *child) state() Child {
@@ -49,6 +50,7 @@ type launched struct {
 // program runs, or when it could not be started.
 func start(spec Spawn, lanes []int, runDir string, done func(launched)) (*child, error) {
 	c := &child{spec: spec, notify: -1, started: time.Now(), listening: map[string]bool{}}
+	c.strays = func() []int { return procfs.Strays(c.pid, mark(spec.Env)) }
 	out, ends, err := newOutput(runDir, spec.ID, spec.Log, spec.User)
 	if err != nil {
 		return nil, err
@@ -151,17 +153,36 @@ func memfd(spec Spawn) (int, error) {
 	return fd, nil
 }
 
-// members lists the living processes of the child, its main process left out.
-func (c *child) members() []int {
-	all := procfs.Session(c.pid, c.mark())
-	return slices.DeleteFunc(all, func(pid int) bool { return pid == c.pid })
+// session lists the living processes of the child's session, its main process
+// left out. It waits for nothing.
+func (c *child) session() []int {
+	return slices.DeleteFunc(procfs.Session(c.pid, ""), func(pid int) bool { return pid == c.pid })
+}
+
+// strayWait is how long an exit is kept back for the question who outlived it.
+const strayWait = time.Second
+
+// leftovers lists the living processes of an ended child; all is false where some
+// may be missing, since the strays could not be told in time.
+func (c *child) leftovers() (pids []int, all bool) {
+	strays := make(chan []int, 1)
+	go func() { strays <- c.strays() }()
+	late := time.NewTimer(strayWait)
+	defer late.Stop()
+	pids = c.session()
+	select {
+	case more := <-strays:
+		return append(pids, more...), true
+	case <-late.C:
+		return pids, false
+	}
 }
 
 // mark is the variable by which a process that left the session is recognised.
 // Its value is a path that this keeper alone hands out: an id may be another
 // keeper's too.
-func (c *child) mark() string {
-	for _, kv := range c.spec.Env {
+func mark(env []string) string {
+	for _, kv := range env {
 		if strings.HasPrefix(kv, "ZDHOST_SOCKET=") {
 			return kv
 		}
@@ -169,7 +190,8 @@ func (c *child) mark() string {
 	return ""
 }
 
-// signal sends sig to the main process, or to all that belong to it.
+// signal sends sig to the main process, or to all that belong to it. It doesn't
+// wait for the strays to be found.
 func (c *child) signal(sig syscall.Signal, group bool) error {
 	if !group {
 		if c.exit != nil {
@@ -180,10 +202,17 @@ func (c *child) signal(sig syscall.Signal, group bool) error {
 	if c.exit == nil {
 		_ = unix.Kill(-c.pid, sig)
 	}
-	for _, pid := range c.members() {
+	for _, pid := range c.session() {
 		_ = unix.Kill(pid, sig)
 	}
+	go c.signalStrays(sig)
 	return nil
+}
+
+func (c *child) signalStrays(sig syscall.Signal) {
+	for _, pid := range c.strays() {
+		_ = unix.Kill(pid, sig)
+	}
 }
 
 // end ends what is left of a child that was killed; it may wait for the disk.

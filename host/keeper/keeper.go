@@ -142,13 +142,14 @@ func (k *Keeper) exited(c *child, ws unix.WaitStatus) {
 // announce tells the host of an exit once the output before it is on disk, or
 // the disk is too slow.
 func (k *Keeper) announce(c *child) {
-	c.exit.Leftovers = c.members()
-	if len(c.exit.Leftovers) == 0 {
-		k.store.left(c.spec.ID)
-	}
 	go func() {
+		leftovers, all := c.leftovers()
 		c.out.flush(flushWait)
 		k.post(func() {
+			c.exit.Leftovers = leftovers
+			if all && len(leftovers) == 0 {
+				k.store.left(c.spec.ID)
+			}
 			k.tell(Event{Kind: EventExited, Child: c.spec.ID, Exit: c.exit}, -1)
 			k.endIfEmpty()
 		})
@@ -175,13 +176,14 @@ func (k *Keeper) sweep() {
 	}
 	var ends sync.WaitGroup
 	for _, c := range k.children {
+		ends.Go(func() { c.signalStrays(unix.SIGKILL) })
 		ends.Go(c.end)
 	}
 	all := make(chan struct{})
 	go func() { ends.Wait(); close(all) }()
 	select {
 	case <-all:
-	case <-time.After(flushWait): // a disk that takes nothing
+	case <-time.After(flushWait): // a file system that doesn't answer
 	}
 	for name := range k.store.byName {
 		_ = k.store.drop(name)

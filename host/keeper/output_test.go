@@ -99,7 +99,7 @@ func TestSweepDoesNotWaitForAHangingDisk(t *testing.T) {
 	if _, err := unix.Write(stdout, []byte("hello\n")); err != nil {
 		t.Fatal(err)
 	}
-	b.children["a"] = &child{spec: Spawn{ID: "a"}, notify: -1, out: o, exit: &Exit{}, pid: 1 << 30}
+	b.children["a"] = &child{spec: Spawn{ID: "a"}, notify: -1, out: o, exit: &Exit{}, pid: 1 << 30, strays: noStrays}
 	done := make(chan struct{})
 	go func() { b.sweep(); close(done) }()
 	select {

@@ -38,6 +38,8 @@ func (b bench) told() []message {
 	return all
 }
 
+func noStrays() []int { return nil }
+
 // launching adds a child of a real process, whose end the test waits for.
 func (b bench) launching(t *testing.T, id string) (*child, *exec.Cmd) {
 	t.Helper()
@@ -47,7 +49,7 @@ func (b bench) launching(t *testing.T, id string) (*child, *exec.Cmd) {
 		t.Fatal(err)
 	}
 	closeEnds(ends)
-	c := &child{spec: Spawn{ID: id}, pid: cmd.Process.Pid, notify: -1, started: time.Now(), out: out, launching: true}
+	c := &child{spec: Spawn{ID: id}, pid: cmd.Process.Pid, notify: -1, started: time.Now(), out: out, launching: true, strays: noStrays}
 	b.children[id], b.byPID[c.pid] = c, c
 	t.Cleanup(out.close)
 	return c, cmd

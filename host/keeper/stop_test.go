@@ -61,7 +61,7 @@ func TestHostThatDoesNotHurryIsDoneWithout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, 1)
 		b.host.pid = host.Process.Pid
-		b.children["a"] = &child{spec: Spawn{ID: "a"}, pid: program.Process.Pid, notify: -1}
+		b.children["a"] = &child{spec: Spawn{ID: "a"}, pid: program.Process.Pid, notify: -1, strays: noStrays}
 		b.stop(false)
 		b.stop(true)
 		b.stop(true)

@@ -11,6 +11,21 @@ import (
 // not empty, is a "NAME=value" by which a process that made a session of its own
 // is recognised, where its environment can be read.
 func Session(leader int, mark string) []int {
+	return list(func(pid, session int) bool { return session == leader || mark != "" && hasVariable(pid, mark) })
+}
+
+// Strays lists those of Session(leader, mark) that left the session. To read an
+// environment may take for ever: it waits for the memory of a process, which may
+// wait for a file system.
+func Strays(leader int, mark string) []int {
+	if mark == "" {
+		return nil
+	}
+	return list(func(pid, session int) bool { return session != leader && hasVariable(pid, mark) })
+}
+
+// list names the living processes for which belongs says so.
+func list(belongs func(pid, session int) bool) []int {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil
@@ -22,7 +37,7 @@ func Session(leader int, mark string) []int {
 			continue
 		}
 		session, zombie, ok := stat(pid)
-		if ok && !zombie && (session == leader || mark != "" && hasVariable(pid, mark)) {
+		if ok && !zombie && belongs(pid, session) {
 			found = append(found, pid)
 		}
 	}

@@ -68,6 +68,9 @@ func TestMarkFindsWhoLeftTheSession(t *testing.T) {
 	if got := Session(leader, "ZDHOST_INSTANCE=shop-1"); !slices.Contains(got, others[0]) || !slices.Contains(got, leader) {
 		t.Errorf("%v lacks %d or %v", got, leader, others)
 	}
+	if got := Strays(leader, "ZDHOST_INSTANCE=shop-1"); !slices.Equal(got, others[:1]) {
+		t.Errorf("the strays are %v, want %v", got, others[:1])
+	}
 	for _, other := range []string{"ZDHOST_INSTANCE=shop-11", "ZDHOST_INSTANCE=shop-", "NCE=shop-1"} {
 		if got := Session(leader, other); slices.Contains(got, others[0]) {
 			t.Errorf("%s finds %d", other, others[0])
