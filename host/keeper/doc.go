@@ -18,7 +18,8 @@
 // sets limits, user and directory, installs the adoption filter, and becomes the
 // program. Their output goes into FIFOs that are open at both ends, which the
 // keeper drains into files in the CRI log format; while the disk takes nothing
-// it keeps the newest lines in memory and counts the rest.
+// it keeps the newest lines in memory and counts the rest. The loop waits for no
+// file system: neither for the disk of the logs, nor for what a program names.
 //
 // The package imports the standard library, golang.org/x/sys and package adopt,
 // beside the leaf that carries its messages, and nothing else of ours.
@@ -27,7 +28,9 @@
 //   - the host dies or hangs: it is started again with backoff; nothing else
 //     changes. Before any host has served, its end is the keeper's, with its code.
 //   - SIGTERM: the host stops everything in order; without one the keeper sends
-//     SIGTERM itself and SIGKILL after ten seconds. A second SIGTERM hurries.
+//     SIGTERM itself and SIGKILL after ten seconds. A second SIGTERM hurries; a
+//     host that has not ended everything ten seconds later is done without.
+//   - the log's disk hangs: an exit is told after two seconds all the same.
 //   - the keeper is killed: its children live on, and binds of theirs wait or fail
 //     (facts of package adopt).
 package keeper
