@@ -63,7 +63,11 @@ func (h *scriptedHost) Upgrade(ctx context.Context, _ control.Actor, request con
 }
 
 func (h *scriptedHost) Rollback(ctx context.Context, _ control.Actor, request control.RollbackRequest, emit control.Emit) (control.Outcome, error) {
-	return h.roll(ctx, request.Service, strings.TrimPrefix(request.To, "sha256:"), emit)
+	outcome, err := h.roll(ctx, request.Service, strings.TrimPrefix(request.To, "sha256:"), emit)
+	if outcome.Kind = "rollback"; outcome.Ended == control.EndedAborted {
+		outcome.Kind = "upgrade" // one that was under way, and is taken back
+	}
+	return outcome, err
 }
 
 func (h *scriptedHost) Restart(ctx context.Context, _ control.Actor, request control.RestartRequest, emit control.Emit) (control.Outcome, error) {
