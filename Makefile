@@ -23,7 +23,7 @@ help: ## list the targets
 build: ## bin/zdhost
 	CGO_ENABLED=0 go build -trimpath -buildvcs=$(STAMP) -o bin/zdhost ./cmd/zdhost
 
-demo: build ## half a minute: a service under load is upgraded, badly upgraded, rolled back
+demo: build ## ten seconds: a service under load is upgraded, badly upgraded, rolled back
 	@bin/zdhost demo
 
 test: ## install what the tests need, vet, run all tests

@@ -16,7 +16,7 @@ func newDemo(s *session) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "a service under load, upgraded, rolled back, crashed; prints what was lost",
-		Long: `Plays ten seconds on this machine: a host of its own with a plain web server that knows nothing of
+		Long: `Plays about eight seconds on this machine: a host of its own with a plain web server that knows nothing of
 zdhost, sixteen clients that never retry, an upgrade, a release that exits, a release that crashes
 under load, a rollback, and a SIGKILL of the host. Prints what the clients counted, and ends with
 exit code 1 if they lost anything beyond what the crashed release had accepted. Everything happens

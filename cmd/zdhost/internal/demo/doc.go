@@ -1,4 +1,4 @@
-// Package demo shows what zdhost is for in ten seconds: a service under load is upgraded, gets two
+// Package demo shows what zdhost is for in less than ten seconds: a service under load is upgraded, gets two
 // bad releases, is rolled back and loses its host, and the clients count what they lost.
 //
 // It owns the play: a real `zdhost run` in a state directory of its own, a plain net/http server that
