@@ -55,7 +55,7 @@ lint: ## golangci-lint, from PATH if it is version 2, else built into bin/tools
 
 docs: build ## write the generated pages of docs/reference anew
 	bin/zdhost _docs docs/reference
-	UPDATE_GOLDEN=1 go test -count=1 -run '^TestReference$$' ./host/config ./internal/architecture
+	UPDATE_GOLDEN=1 go test -count=1 -run '^TestReference$$' ./host ./host/config ./internal/architecture
 	go test -count=1 -run '^TestReference' ./host/rollout -update
 
 tools: ## golangci-lint and the servers that the tests use
