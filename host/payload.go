@@ -51,10 +51,11 @@ func (p payload) find(name string) (string, error) {
 		if found, err := exec.LookPath(name); err == nil {
 			return found, nil
 		}
-	} else if !errors.Is(here, fs.ErrNotExist) {
-		return inside, here
 	}
-	if errors.Is(here, errNotExecutable) {
+	switch {
+	case errors.Is(here, errNotExecutable) && p.Kind == release.KindDirectory:
+		return inside, fmt.Errorf("cannot execute %s of %s: %w (chmod +x, then upgrade again)", name, missing.in, errNotExecutable)
+	case errors.Is(here, errNotExecutable), !missing.path && !errors.Is(here, fs.ErrNotExist):
 		return inside, here
 	}
 	return "", missing
