@@ -62,7 +62,9 @@ type Host struct {
 	refused  *refusal // of the host's own configuration
 	revision uint64   // of the configuration, counted from this host's start
 
+	backlog  backlog
 	syncing  bool // an fsync of the journal is due
+	flushing bool // another attempt to write the backlog is due
 	stopping bool
 	urgent   bool
 	code     int
@@ -143,6 +145,7 @@ func (h *Host) open() error {
 	if h.journal, err = journal.Open(filepath.Join(dir, "journal"), journal.Options{Known: knownRecord}); err != nil {
 		return err
 	}
+	h.backlog.append = func(r journal.Record) error { _, err := h.journal.Append(r); return err }
 	if why := h.journal.Err(); why != nil {
 		h.log.Error("the journal takes nothing; changes are refused", "reason", why)
 	}
@@ -155,6 +158,9 @@ func (h *Host) open() error {
 	}
 	if h.memory, err = remember(h.journal); err != nil {
 		return fmt.Errorf("cannot read the journal: %w", err)
+	}
+	for _, why := range h.memory.broken {
+		h.log.Error("the journal lacks an event; the last known state counts", "error", why)
 	}
 	return nil
 }

@@ -30,7 +30,12 @@ type payload struct {
 }
 
 // path finds the program that it runs.
-func (p payload) path() (string, error) { return p.find(p.Command[0]) }
+func (p payload) path() (string, error) {
+	if len(p.Command) == 0 {
+		return "", errNoCommand
+	}
+	return p.find(p.Command[0])
+}
 
 // find finds a program of the release: in its directory first, then in PATH. The
 // error is a *noProgramError where there is none.
@@ -105,6 +110,9 @@ func executable(path string) error {
 // command that names nothing.
 var errNotExecutable = errors.New("it is not executable")
 
+// errNoCommand is of a generation that the journal doesn't know.
+var errNoCommand = errors.New("its command is not known")
+
 // importDir takes a directory or a packed release into the store.
 func (h *Host) importDir(ctx context.Context, path string, command []string, progress func(done, total int64)) (payload, error) {
 	r, err := h.store.Import(ctx, path, progress)
@@ -166,7 +174,7 @@ func (s *service) present(ctx context.Context, p payload) (payload, error) {
 		return s.asItWas(ctx, p)
 	}
 	if len(p.Command) == 0 {
-		return p, errors.New("its command is not known")
+		return p, errNoCommand
 	}
 	now, err := s.h.importCommand(ctx, p.Command, p.Dir)
 	now.Configured = p.Configured

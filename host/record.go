@@ -3,6 +3,7 @@ package host
 import (
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"time"
 
@@ -92,10 +93,32 @@ func (h *Host) write(typ uint16, trace string, body any, actor string) error {
 	if id, err := hex.DecodeString(trace); err == nil && len(id) == len(r.Trace) {
 		r.Trace = [16]byte(id)
 	}
-	if _, err = h.journal.Append(r); err == nil {
+	e, ok := body.(rolloutRecord)
+	first := ok && e.Event.Fact.Name() == rollout.FactRequested // refused where it can't be written
+	if err = h.backlog.write(r, r.Required && !first); err == nil {
 		h.syncSoon()
 	}
+	h.flushLater()
 	return err
+}
+
+// flushPause is the time between two attempts to write what a full disk refused.
+const flushPause = time.Second
+
+// flushLater tries again, for as long as something is kept.
+func (h *Host) flushLater() {
+	if h.flushing || len(h.backlog.kept) == 0 {
+		return
+	}
+	h.flushing = true
+	h.after(flushPause, func() {
+		h.flushing = false
+		if h.backlog.flush() == nil {
+			h.log.Info("the journal takes records again; nothing is missing in it")
+			h.syncSoon()
+		}
+		h.flushLater()
+	})
 }
 
 // syncPause gathers what is written in a burst into one fsync.
@@ -130,6 +153,7 @@ type memory struct {
 	lanes       map[string]laneRecord
 	instances   uint64          // highest number
 	ready       map[string]bool // instances that got ready and have not ended
+	broken      []error         // events that don't follow from those before
 }
 
 // remembered is a rollout as far as the journal has it.
@@ -138,16 +162,21 @@ type remembered struct {
 	state   rollout.State
 	began   time.Time
 	report  *control.LossReport
+	broken  error // set where the journal lacks an event: the state is the last that is known
 }
 
 // keptRollouts bounds the history in memory; the journal has the rest.
 const keptRollouts = 2000
 
-func remember(j *journal.Log) (*memory, error) {
-	m := &memory{
+func newMemory() *memory {
+	return &memory{
 		generations: map[string]uint64{}, commits: map[string][]payload{}, made: map[string]map[uint64]generationRecord{},
 		rollouts: map[string]*remembered{}, lanes: map[string]laneRecord{}, ready: map[string]bool{},
 	}
+}
+
+func remember(j *journal.Log) (*memory, error) {
+	m := newMemory()
 	return m, j.Read(1, func(r journal.Record) error { return m.fold(r) })
 }
 
@@ -191,7 +220,7 @@ func (m *memory) instance(b instanceRecord) error {
 }
 
 func (m *memory) generation(b generationRecord) error {
-	m.generations[b.Service] = max(m.generations[b.Service], b.Number)
+	m.numbered(b.Service, b.Number)
 	if m.made[b.Service] == nil {
 		m.made[b.Service] = map[uint64]generationRecord{}
 	}
@@ -203,17 +232,24 @@ func (m *memory) generation(b generationRecord) error {
 	return nil
 }
 
+// rolled takes an event of a rollout. One that doesn't follow from those before,
+// because the journal lacks some, marks the rollout and changes nothing: a host
+// that can't tell how one rollout went must start all the same.
 func (m *memory) rolled(b rolloutRecord) error {
 	r := m.rollouts[b.Rollout]
 	if r == nil {
 		r = &remembered{service: b.Service, began: b.Event.At}
-		m.rollouts[b.Rollout] = r
-		m.order = append(m.order, b.Rollout)
-		m.trim()
 	}
 	next, _, err := rollout.Step(r.state, b.Event)
 	if err != nil {
-		return err
+		r.broken = fmt.Errorf("rollout %s: %w", b.Rollout, err)
+		m.broken = append(m.broken, r.broken)
+		return nil
+	}
+	if m.rollouts[b.Rollout] == nil {
+		m.rollouts[b.Rollout] = r
+		m.order = append(m.order, b.Rollout)
+		m.trim()
 	}
 	r.state = next
 	if next.Name == rollout.StateCommitted {
@@ -267,6 +303,11 @@ func (m *memory) lastEnded(service string) *ended {
 		}
 	}
 	return nil
+}
+
+// numbered says that a generation's number was given; it is never given again.
+func (m *memory) numbered(service string, number uint64) {
+	m.generations[service] = max(m.generations[service], number)
 }
 
 func (m *memory) lastGeneration(service string) uint64 { return m.generations[service] }

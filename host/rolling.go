@@ -170,7 +170,7 @@ func (r *rolling) step(f rollout.Fact) {
 			r.state.End.Reason = fmt.Sprintf("the journal takes nothing: %v", err)
 			return
 		}
-		h.log.Error("rollout goes on without the journal", "rollout", next.ID, "error", err)
+		h.log.Error("rollout goes on; the journal gets this event later, if it can", "rollout", next.ID, "error", err)
 	}
 	before := r.state.Name
 	r.state = next

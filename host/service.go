@@ -127,6 +127,7 @@ func (s *service) generation(p payload) *generation {
 		lanes: map[string]*lane{}, inst: map[string]*running{}, inbox: noInbox,
 	}
 	s.next++
+	s.h.memory.numbered(s.name, g.number)
 	s.gens[g.number] = g
 	return g
 }
