@@ -177,6 +177,7 @@ func (s *service) moveConnections() {
 	for _, g := range s.gens {
 		to := g.successor()
 		if to == nil {
+			g.takeBack()
 			continue
 		}
 		for _, r := range g.running() {
@@ -184,6 +185,21 @@ func (s *service) moveConnections() {
 				r.to = to
 				r.inst.Quiesce(to.inbox.sendEnd())
 			}
+		}
+	}
+}
+
+// takeBack resumes instances that say they give their connections away though
+// their generation keeps them: an earlier host had asked them to, or a resume
+// didn't reach them. Each report is answered once.
+func (g *generation) takeBack() {
+	if g.moves != nil || g.leaving != nil {
+		return
+	}
+	for _, r := range g.running() {
+		if r.quiesced && !r.draining && !r.resumed {
+			r.resumed, r.to = true, nil
+			r.inst.Resume()
 		}
 	}
 }

@@ -339,7 +339,7 @@ func (s *service) recoverPhases() {
 			s.serving, g.phase, g.weight = g, pluginapi.PhaseServing, pluginapi.FullWeight
 			g.want = max(g.want, g.cfg.Instances)
 		case before:
-			g.phase = pluginapi.PhaseWarm
+			g.phase, g.moves = pluginapi.PhaseWarm, s.gens[serving]
 			if left := time.Until(until); left > 0 {
 				s.keepWarm(g, left)
 			}
@@ -367,6 +367,9 @@ func (s *service) recoverRollout() error {
 		for _, side := range []rollout.Generation{open.state.From, open.state.To} {
 			if g := s.gens[side.Number]; g != nil {
 				g.weight = max(side.Desired, 0)
+				if side.Phase == pluginapi.PhaseQuiesced {
+					g.moves = s.gens[open.state.To.Number]
+				}
 			}
 		}
 	}

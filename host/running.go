@@ -42,6 +42,7 @@ type running struct {
 	haste    instance.Haste
 	moves    bool        // it takes connections that were moved
 	quiesced bool        // it gives its own away
+	resumed  bool        // and was told not to since it said so
 	to       *generation // that they go to; nil if it was not asked to
 	over     bool        // its process has ended
 }
@@ -262,7 +263,7 @@ func (r *running) noted(n instance.Notice) {
 		r.state, r.since = n.State, time.Now()
 	}
 	r.text, r.stats = n.Text, n.Stats
-	r.moves, r.quiesced = n.Moves, n.Quiesced
+	r.moves, r.quiesced, r.resumed = n.Moves, n.Quiesced, false
 	g.svc.moveConnections()
 	if n.Reason != "" {
 		r.reason = n.Reason
