@@ -57,6 +57,7 @@ func (h *Host) repair(p *port, l *lane) {
 		lost, err := l.set.Repair(ctx)
 		h.post(func() {
 			p.repairing = false
+			p.noteIndices()
 			switch {
 			case err != nil:
 				h.log.Error("cannot repair listener", "listener", p.name, "error", err)

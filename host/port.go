@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -131,14 +132,42 @@ type laneMeta struct {
 	Service  string `json:"service"`
 }
 
-// pooled returns a lane that nobody uses, or the shared one.
+// pooled returns a lane that nobody uses, or the shared one. One in whose queue
+// clients wait comes first; one that was shut down waits for its repair, or is
+// let go where there is none.
 func (p *port) pooled() *lane {
-	for _, l := range p.lanes {
-		if l.gen == nil || p.shared() {
+	var found *lane
+	for _, l := range slices.Clone(p.lanes) {
+		if p.shared() {
 			return l
 		}
+		if l.gen != nil {
+			continue
+		}
+		if listening, err := l.Listening(); err != nil || !listening {
+			if err == nil && p.unix() {
+				p.discard(l)
+			}
+			continue
+		}
+		if n, _, err := l.Queue(); err == nil && n > 0 {
+			return l
+		}
+		if found == nil {
+			found = l
+		}
 	}
-	return nil
+	return found
+}
+
+// discard lets a unix lane go that nobody can listen on again.
+func (p *port) discard(l *lane) {
+	p.lanes = slices.DeleteFunc(p.lanes, func(other *lane) bool { return other == l })
+	if p.published == l {
+		p.published = nil
+	}
+	_ = l.set.Close()
+	go func() { _ = p.h.keeper.Drop(p.h.ctx, l.name) }()
 }
 
 // add takes over a descriptor as the port's next lane. A unix lane is dialled at
@@ -164,8 +193,28 @@ func (p *port) add(name, private string, fd int) (*lane, error) {
 	p.listener = set
 	added := &lane{name: name, port: p, Lane: l, set: set}
 	p.lanes = append(p.lanes, added)
-	p.h.record(recordLane, "", laneRecord{Listener: p.name, Descriptor: name, Index: len(p.lanes) - 1})
+	p.noteIndices()
 	return added, nil
+}
+
+// noteIndices writes down where the lanes are in their group, as far as the
+// journal has it otherwise: the next host steers by it, or locates what isn't
+// known.
+func (p *port) noteIndices() {
+	for i, l := range p.lanes {
+		r := laneRecord{Listener: p.name, Descriptor: l.name, Index: i}
+		switch {
+		case p.unix() || p.shared():
+		case l.set.Located():
+			r.Index = l.Index()
+		default:
+			r.Index = listener.UnknownIndex
+		}
+		if known, ok := p.h.memory.lanes[l.name]; !ok || known != r {
+			p.h.memory.lanes[l.name] = r
+			p.h.record(recordLane, "", r)
+		}
+	}
 }
 
 // take makes a lane the generation's.

@@ -9,6 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/zdhost/zdhost/host/inetdiag"
 	"github.com/zdhost/zdhost/host/instance"
 	"github.com/zdhost/zdhost/host/keeper"
 	"github.com/zdhost/zdhost/host/listener"
@@ -123,12 +126,13 @@ func (p *port) restore(ds []keeper.Descriptor, fds []int, weights map[string]int
 	set := listener.New(p.name, a, p.options)
 	known := make([]listener.Known, len(ds))
 	left := int(pluginapi.FullWeight)
+	indices := p.h.memory.indices(ds)
 	for i, d := range ds {
 		w := min(weights[d.Name], left)
 		left -= w
-		known[i] = listener.Known{FD: fds[i], Index: p.h.memory.index(d.Name), Weight: w}
+		known[i] = listener.Known{FD: fds[i], Index: indices[i], Weight: w}
 	}
-	known[0].Weight += left // nothing is known to serve: somebody must have it
+	known[heir(fds)].Weight += left // nothing is known to serve: somebody must have it
 	if err := set.Restore(known...); err != nil {
 		return err
 	}
@@ -141,6 +145,18 @@ func (p *port) restore(ds []keeper.Descriptor, fds []int, weights map[string]int
 		}
 	}
 	return nil
+}
+
+// heir is the lane in whose queue most clients wait, else the first.
+func heir(fds []int) int {
+	best, most := 0, uint32(0)
+	for i, fd := range fds {
+		info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+		if err == nil && inetdiag.State(info.State) == inetdiag.Listen && info.Unacked > most {
+			best, most = i, info.Unacked
+		}
+	}
+	return best
 }
 
 // weightsBefore tells, by descriptor, the weights that an earlier host had put in
@@ -204,6 +220,20 @@ func (m *memory) index(descriptor string) int {
 		return l.Index
 	}
 	return listener.UnknownIndex
+}
+
+// indices are those of all lanes of a listener; unless they are 0, 1, 2, … in some
+// order, none can be trusted.
+func (m *memory) indices(ds []keeper.Descriptor) []int {
+	all, seen := make([]int, len(ds)), make([]bool, len(ds))
+	for i, d := range ds {
+		all[i] = m.index(d.Name)
+		if all[i] < 0 || all[i] >= len(ds) || seen[all[i]] {
+			return slices.Repeat([]int{listener.UnknownIndex}, len(ds))
+		}
+		seen[all[i]] = true
+	}
+	return all
 }
 
 // owner reads whose a process is; nil where its service is configured no more.
@@ -398,6 +428,7 @@ func (s *service) relocate() error {
 	for _, p := range s.ports {
 		if p.listener != nil && !p.unix() && !p.shared() {
 			_, err := p.listener.Repair(ctx)
+			p.noteIndices()
 			errs = append(errs, err)
 		}
 	}

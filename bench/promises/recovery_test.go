@@ -82,3 +82,27 @@ func TestRecovery_WarmRollback(t *testing.T) {
 		})
 	}
 }
+
+// TestRecovery_InBackoff: the host is killed while the only instance waits for its restart. Clients that queue
+// meanwhile are answered by the instance that the next host starts, on the lane where they wait.
+func TestRecovery_InBackoff(t *testing.T) {
+	g := newGround(t, nil)
+	o := g.offers("naive", freeAddress(t))
+	h := g.configured(configuration{
+		address: o.address, command: o.release("v1"), service: "restart {\n    backoff = \"10s\"\n    max_backoff = \"10s\"\n  }",
+	}.String())
+	h.mustUpgrade(web, o.release("v2"), atOnce())
+	h.await("the first generation is gone, and its lane in the pool", patience, func() bool { return len(h.service(web).Instances) == 1 })
+	victim := h.ready("1")[0]
+	h.kill(victim, syscall.SIGKILL) // replaced at once
+	h.replaced(victim, "1")
+	h.kill(h.ready("1")[0], syscall.SIGKILL)
+	h.await("nothing runs", goDown, func() bool { return len(h.service(web).Instances) == 0 })
+	clients := drive(t, load.Options{Address: o.address, Mode: load.NewConn, Clients: 16, Timeout: 20 * time.Second})
+	h.await("every client waits", patience, func() bool { return h.connections(o.address) >= 16 })
+	h.killHost()
+	clients.more(g, 200)
+	r := clients.end()
+	wantNoneFailed(t, r)
+	wantAnsweredBy(t, r, "v2")
+}

@@ -20,7 +20,7 @@ import (
 // that is suspected, Locate is the answer.
 func (l *Listener) Repair(ctx context.Context) (lost []*Lane, err error) {
 	lost, err = l.relisten()
-	if err == nil && l.needsLocating() {
+	if err == nil && !l.Located() {
 		err = l.locate(ctx)
 	}
 	if err != nil {
@@ -29,10 +29,11 @@ func (l *Listener) Repair(ctx context.Context) (lost []*Lane, err error) {
 	return lost, nil
 }
 
-func (l *Listener) needsLocating() bool {
+// Located says that the lanes' indices are known.
+func (l *Listener) Located() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.unlocated
+	return !l.unlocated
 }
 
 // relisten lets lost lanes listen and steers, or finds that the lanes must be located first.
