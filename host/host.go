@@ -23,7 +23,8 @@ import (
 
 // Options says what a host serves.
 type Options struct {
-	Config *config.Config
+	Config  *config.Config
+	Welcome keeper.Welcome // what the keeper answered to the hello
 	// Reload reads the configuration again; nil where there is no file.
 	Reload  func(context.Context) (*config.Config, error)
 	RunDir  string
@@ -57,10 +58,13 @@ type Host struct {
 
 	ports    map[string]*port
 	services map[string]*service
-	order    []string // of services, as configured
+	leavers  map[string]*service // that have processes of an earlier host and no configuration
+	order    []string            // of services, as configured
 	live     map[string]*running
 	refused  *refusal // of the host's own configuration
-	revision uint64   // of the configuration, counted from this host's start
+	accepted accepted
+	reloads  chan struct{} // one reload at a time
+	revision uint64        // of the configuration, counted from this host's start
 
 	backlog  backlog
 	syncing  bool // an fsync of the journal is due
@@ -71,15 +75,20 @@ type Host struct {
 	quit     bool
 }
 
-// New returns a host that has done nothing yet. The client must be running.
+// Restarted says that an earlier host has served under the keeper: its successor
+// goes on with what that had accepted.
+func Restarted(w keeper.Welcome) bool { return w.Restarts > 0 || len(w.Children) > 0 }
+
+// New returns a host that has done nothing yet. The client must be running, and
+// have said hello.
 func New(o Options, k *keeper.Client) *Host {
 	if o.Gate == nil {
 		o.Gate = policy.Open{}
 	}
 	return &Host{
-		opts: o, cfg: o.Config, log: o.Log, keeper: k, gate: o.Gate,
+		opts: o, cfg: o.Config, log: o.Log, keeper: k, gate: o.Gate, welcome: o.Welcome, reloads: make(chan struct{}, 1),
 		do: make(chan func(), 256), since: time.Now(),
-		ports: map[string]*port{}, services: map[string]*service{}, live: map[string]*running{},
+		ports: map[string]*port{}, services: map[string]*service{}, live: map[string]*running{}, leavers: map[string]*service{},
 	}
 }
 
@@ -134,13 +143,8 @@ func (h *Host) Run(ctx context.Context) (int, error) {
 	return h.code, nil
 }
 
-// open opens what is on disk and asks the keeper what there is.
-func (h *Host) open() error {
-	welcome, err := h.keeper.Hello(h.ctx)
-	if err != nil {
-		return err
-	}
-	h.welcome = welcome
+// open opens what is on disk.
+func (h *Host) open() (err error) {
 	dir := h.cfg.StateDir
 	if h.journal, err = journal.Open(filepath.Join(dir, "journal"), journal.Options{Known: knownRecord}); err != nil {
 		return err
@@ -156,6 +160,7 @@ func (h *Host) open() error {
 	if err := h.letUsersIn(); err != nil {
 		return err
 	}
+	h.keepConfiguration()
 	if h.memory, err = remember(h.journal); err != nil {
 		return fmt.Errorf("cannot read the journal: %w", err)
 	}

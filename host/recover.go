@@ -27,6 +27,7 @@ func (h *Host) recover() error {
 		return nil
 	}
 	h.log.Info("taking over", "instances", len(h.welcome.Children), "descriptors", len(h.welcome.Descriptors), "restarts", h.welcome.Restarts)
+	h.unclaimed()
 	taken, err := h.recoverLanes()
 	if err != nil {
 		return err
@@ -46,6 +47,8 @@ func (h *Host) recover() error {
 	for _, name := range h.order {
 		errs = append(errs, h.services[name].recoverRollout())
 	}
+	h.retireUnclaimed()
+	h.dropUnclaimed()
 	return errors.Join(errs...)
 }
 
@@ -97,7 +100,7 @@ func (h *Host) recoverPort(d keeper.Descriptor) *port {
 	}
 	p := h.ports[m.Listener]
 	if p == nil {
-		s := h.services[m.Service]
+		s := h.serviceOf(m.Service)
 		if s == nil {
 			return nil
 		}
@@ -236,11 +239,11 @@ func (m *memory) indices(ds []keeper.Descriptor) []int {
 	return all
 }
 
-// owner reads whose a process is; nil where its service is configured no more.
+// owner reads whose a process is; nil where that can't be told.
 func (h *Host) owner(c keeper.Child) (*service, childMeta, error) {
 	var m childMeta
 	err := json.Unmarshal(c.Meta, &m)
-	return h.services[m.Service], m, err
+	return h.serviceOf(m.Service), m, err
 }
 
 // recoverLanesOf gives an instance's generation its lanes back.

@@ -34,16 +34,26 @@ func (b backend) Reload(ctx context.Context, actor control.Actor, req control.Re
 			return result, err
 		}
 	}
+	select {
+	case h.reloads <- struct{}{}:
+		defer func() { <-h.reloads }()
+	case <-ctx.Done():
+		return result, ctx.Err()
+	}
 	next, err := h.opts.Reload(ctx)
+	var kept accepted
 	if err == nil {
-		err = h.askErr(ctx, func() error { return h.acceptable(next) })
+		err = h.askErr(ctx, func() error { kept = h.accepted.with(next, req.Target); return h.acceptable(next) })
+	}
+	if err == nil {
+		err = kept.save(next.StateDir)
 	}
 	if err != nil {
 		_ = h.ask(ctx, func() { h.refuse("reload", err.Error()) })
 		return result, &control.Error{Code: control.Usage, Message: fmt.Sprintf("cannot reload: %v", err), Hint: "what runs goes on; nothing was changed"}
 	}
 	var begins []<-chan control.RolloutRef
-	if err := h.ask(ctx, func() { begins = h.take(next, req, actor, &result) }); err != nil {
+	if err := h.ask(h.ctx, func() { h.accepted = kept; begins = h.take(next, req, actor, &result) }); err != nil {
 		return result, err
 	}
 	for _, began := range begins {

@@ -1,6 +1,8 @@
 package promises
 
 import (
+	"fmt"
+	"os"
 	"sync"
 	"syscall"
 	"testing"
@@ -105,4 +107,79 @@ func TestRecovery_InBackoff(t *testing.T) {
 	r := clients.end()
 	wantNoneFailed(t, r)
 	wantAnsweredBy(t, r, "v2")
+}
+
+// TestRecovery_AcceptedConfiguration: a host that is started again goes on with the configuration that was accepted.
+// Edits of the file that nobody accepted, a broken file and a service that the file no longer names change nothing.
+func TestRecovery_AcceptedConfiguration(t *testing.T) {
+	g := newGround(t, nil)
+	o, other := g.offers("naive", freeAddress(t)), g.offers("shop", freeAddress(t))
+	text := configuration{address: o.address, command: o.release("v1")}.String()
+	second := fmt.Sprintf("\nservice \"second\" {\n  command = [%s]\n}\n", quoted(other.release("s1")))
+	h := g.configured(text)
+	g.write("zdhost.hcl", text+second)
+	if s := h.cli("reload", "host"); s.code != 0 {
+		t.Fatal(s)
+	}
+	g.await("both services run", patience, func() bool { return h.service("second").State == control.ServiceRunning })
+	before := h.status()
+	clients, others := g.flow(newConnections(o.address)), g.flow(newConnections(other.address))
+	for _, edited := range []string{"service \"web\" {\n  commnd = []\n", text} {
+		g.write("zdhost.hcl", edited)
+		h.killHost()
+		clients.more(g, 50)
+		now := h.status()
+		if len(now.Services) != 2 || len(now.Services[1].Instances) != 1 || now.Services[1].Instances[0].PID != before.Services[1].Instances[0].PID {
+			t.Errorf("it went on with %+v", now.Services)
+		}
+	}
+	wantNoneFailed(t, clients.end())
+	wantNoneFailed(t, others.end())
+	if s := h.cli("reload", "host"); s.code != 0 { // now it is accepted
+		t.Fatal(s)
+	}
+	h.killHost()
+	if now := h.status(); len(now.Services) != 1 {
+		t.Errorf("what was accepted last is forgotten: %+v", now.Services)
+	}
+	if code := h.stop(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// TestRecovery_ServiceReloadedAlone: the part that a service took by itself is accepted too.
+func TestRecovery_ServiceReloadedAlone(t *testing.T) {
+	g := newGround(t, nil)
+	o := g.offers("naive", freeAddress(t))
+	text := configuration{address: o.address, command: o.release("v1")}
+	h := g.configured(text.String())
+	text.service = "instances = 2\n  strategy \"bluegreen\" {\n    bake = \"0s\"\n    warm = \"0s\"\n  }"
+	g.write("zdhost.hcl", text.String())
+	if s := h.cli("reload", web); s.code != 0 {
+		t.Fatal(s)
+	}
+	h.serves(1)
+	g.write("zdhost.hcl", "broken")
+	h.killHost()
+	h.kill(h.ready("2")[0], syscall.SIGKILL)
+	h.ready("2")
+}
+
+// TestRecovery_UnclaimedServiceDrains: processes of a service that isn't configured any more end what they do.
+func TestRecovery_UnclaimedServiceDrains(t *testing.T) {
+	g := newGround(t, nil)
+	o, other := g.offers("naive", freeAddress(t)), g.offers("shop", freeAddress(t))
+	text := configuration{address: o.address, command: o.release("v1")}.String()
+	h := g.configured(text + fmt.Sprintf("\nservice \"second\" {\n  command = [%s]\n}\n", quoted(other.release("s1"))))
+	slow := drive(t, load.Options{Address: other.address, Mode: load.NewConn, Path: "/slow?d=3s", Clients: 4, Exchanges: 4})
+	g.await("requests are in flight", patience, func() bool { return g.connections(other.address) >= 4 })
+	if err := os.Remove(g.path("s/accepted")); err != nil { // so that the file counts, which names one service only
+		t.Fatal(err)
+	}
+	g.write("zdhost.hcl", text)
+	h.killHost()
+	wantNoneFailed(t, slow.wait())
+	g.await("nobody listens on its address", patience, func() bool { return !g.listens(other.address) })
+	g.await("nothing of it is left", patience, func() bool { return len(h.status().Listeners) == 1 })
+	wantNoneFailed(t, run(t, newConnectionsOnce(o.address)))
 }

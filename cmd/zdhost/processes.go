@@ -37,18 +37,37 @@ type hostOptions struct {
 	StateDir string   `json:"state_dir,omitempty"`
 	Name     string   `json:"name,omitempty"`
 	Command  []string `json:"command,omitempty"`
+	// Kept is the state directory where the accepted configuration is.
+	Kept string `json:"kept,omitempty"`
+}
+
+func (o hostOptions) overrides() []config.Override {
+	if o.StateDir == "" {
+		return nil
+	}
+	return []config.Override{{Key: "state_dir", Value: o.StateDir}}
 }
 
 // load reads the configuration that the options name.
 func (o hostOptions) load(ctx context.Context) (*config.Config, error) {
-	var overrides []config.Override
-	if o.StateDir != "" {
-		overrides = append(overrides, config.Override{Key: "state_dir", Value: o.StateDir})
-	}
+	overrides := o.overrides()
 	if len(o.Command) > 0 {
 		return config.FromCommand(o.Name, o.Command, overrides...)
 	}
 	return config.Load(ctx, o.Config, overrides...)
+}
+
+// resume is the configuration that an earlier host has accepted. The file, which
+// may say anything by now, is read where that is lost.
+func (o hostOptions) resume(ctx context.Context) (*config.Config, error) {
+	if len(o.Command) == 0 && o.Kept != "" {
+		c, err := host.Accepted(ctx, o.Kept, o.overrides()...)
+		if err == nil {
+			return c, nil
+		}
+		fmt.Fprintln(os.Stderr, "zdhost: the configuration file is read:", err)
+	}
+	return o.load(ctx)
 }
 
 // runKeeper is the keeper, with the options that `zdhost run` has put together.
@@ -73,20 +92,29 @@ func runHost(args []string) int {
 		return exitUsage
 	}
 	ctx := context.Background()
-	cfg, err := o.load(ctx)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "zdhost:", err)
-		return exitUsage
-	}
-	log := logger(cfg.Log.Format, level(cfg.Log.Level))
 	link, err := keeper.NewClient(keeper.LinkFD)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "zdhost: the host is started by the keeper only:", err)
 		return exitUsage
 	}
 	go func() { _ = link.Run() }()
+	welcome, err := link.Hello(ctx)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "zdhost: the keeper doesn't answer:", err)
+		return exitFailed
+	}
+	load := o.load
+	if host.Restarted(welcome) {
+		load = o.resume
+	}
+	cfg, err := load(ctx)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "zdhost:", err)
+		return exitUsage
+	}
+	log := logger(cfg.Log.Format, level(cfg.Log.Level))
 	options := host.Options{
-		Config: cfg, RunDir: cfg.RunDir, Version: version(), FailFast: len(o.Command) > 0, Log: log,
+		Config: cfg, Welcome: welcome, RunDir: cfg.RunDir, Version: version(), FailFast: len(o.Command) > 0, Log: log,
 		Strategies: map[string]pluginapi.Strategy{"bluegreen": bluegreen.Strategy{}},
 	}
 	if len(o.Command) == 0 {

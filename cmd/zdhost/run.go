@@ -54,6 +54,7 @@ func run(ctx context.Context, o runOptions) error {
 		}
 		return &config.Error{Problems: problems}
 	}
+	options.Kept = cfg.StateDir
 	host, err := json.Marshal(options)
 	if err != nil {
 		return err

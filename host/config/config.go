@@ -21,7 +21,12 @@ type Config struct {
 	Services  []Service  // in the file's order
 
 	positions positions
+	source    []byte
 }
+
+// Source is what the file held, for Parse; nil without a file. It may have
+// secrets.
+func (c *Config) Source() []byte { return c.source }
 
 // Control says who may speak to the host.
 type Control struct {

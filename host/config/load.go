@@ -53,9 +53,18 @@ func extensions() []string {
 // it, and checks everything that needs nothing but the file. If something is
 // wrong, the error is an *Error with all that was found.
 func Load(ctx context.Context, path string, overrides ...Override) (*Config, error) {
-	src, format, problem := read(path)
+	src, problem := read(path)
 	if problem != nil {
 		return nil, &Error{Problems: []Problem{*problem}}
+	}
+	return Parse(ctx, path, src, overrides...)
+}
+
+// Parse is Load with what the file at path holds, or held: nothing is read.
+func Parse(ctx context.Context, path string, src []byte, overrides ...Override) (*Config, error) {
+	format := formatOf(path)
+	if format == nil {
+		return nil, &Error{Problems: []Problem{*unknownExtension(path)}}
 	}
 	absolute, err := filepath.Abs(path)
 	if err != nil {
@@ -77,7 +86,7 @@ func Load(ctx context.Context, path string, overrides ...Override) (*Config, err
 	if err := found.err(); err != nil {
 		return nil, err
 	}
-	c.File = absolute
+	c.File, c.source = absolute, src
 	return c, nil
 }
 
@@ -109,14 +118,20 @@ func assemble(tree pluginapi.Tree, dir string, overrides []Override) (*Config, f
 	return c, found, nil
 }
 
-// read returns the content of the file at path and the format that reads it.
-func read(path string) ([]byte, pluginapi.ConfigFormat, *Problem) {
-	refuse := func(hint, format string, args ...any) ([]byte, pluginapi.ConfigFormat, *Problem) {
-		return nil, nil, &Problem{Pos: pluginapi.Pos{File: path}, Message: fmt.Sprintf(format, args...), Hint: hint}
+func unknownExtension(path string) *Problem {
+	return &Problem{
+		Pos: pluginapi.Pos{File: path}, Message: fmt.Sprintf("unknown extension %q", filepath.Ext(path)),
+		Hint: "known: ." + strings.Join(extensions(), ", ."),
 	}
-	format := formatOf(path)
-	if format == nil {
-		return refuse("known: ."+strings.Join(extensions(), ", ."), "unknown extension %q", filepath.Ext(path))
+}
+
+// read returns the content of the file at path, if a format reads it.
+func read(path string) ([]byte, *Problem) {
+	refuse := func(hint, format string, args ...any) ([]byte, *Problem) {
+		return nil, &Problem{Pos: pluginapi.Pos{File: path}, Message: fmt.Sprintf(format, args...), Hint: hint}
+	}
+	if formatOf(path) == nil {
+		return nil, unknownExtension(path)
 	}
 	// O_NONBLOCK: a FIFO must not hold us up.
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
@@ -137,7 +152,7 @@ func read(path string) ([]byte, pluginapi.ConfigFormat, *Problem) {
 	if err != nil {
 		return refuse("", "cannot read the configuration: %s", reason(err))
 	}
-	return bytes.TrimPrefix(src, []byte("\uFEFF")), format, nil
+	return bytes.TrimPrefix(src, []byte("\uFEFF")), nil
 }
 
 func formatOf(path string) pluginapi.ConfigFormat {

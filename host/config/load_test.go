@@ -37,11 +37,11 @@ func TestFullExample(t *testing.T) {
 	var firstValues string
 	for _, ext := range extensionsUnderTest {
 		path := filepath.Join("testdata", "full."+ext)
-		src, format, problem := read(path)
+		src, problem := read(path)
 		if problem != nil {
 			t.Fatal(problem)
 		}
-		tree, diagnostics := format.Parse(context.Background(), path, src)
+		tree, diagnostics := formatOf(path).Parse(context.Background(), path, src)
 		if len(diagnostics) > 0 {
 			t.Fatal(diagnostics)
 		}
