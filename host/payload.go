@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/zdhost/zdhost/host/config"
 	"github.com/zdhost/zdhost/host/control"
 	"github.com/zdhost/zdhost/host/release"
 )
@@ -131,34 +132,49 @@ func (h *Host) importCommand(ctx context.Context, command []string, dir string) 
 	return payload{Release: r.Digest, Kind: release.KindCommand, Command: command, Dir: dir}, nil
 }
 
-// configured is what the configuration names.
-func (s *service) configured(ctx context.Context, progress func(done, total int64)) (payload, error) {
-	var p payload
-	var err error
-	if s.cfg.Release != "" {
-		p, err = s.h.importDir(ctx, s.cfg.Release, s.cfg.Command, progress)
-		if err == nil && s.cfg.Dir != "" {
-			p.Dir = s.cfg.Dir
+// configuration asks the loop for a service's part and its working directory.
+func (s *service) configuration(ctx context.Context) (cfg config.Service, dir string, err error) {
+	err = s.h.ask(ctx, func() {
+		if cfg, dir = s.cfg, s.cfg.Dir; dir == "" {
+			dir = s.h.cfg.Dir
 		}
-	} else {
-		p, err = s.h.importCommand(ctx, s.cfg.Command, s.workDir())
-	}
-	p.Configured = s.cfg.Command
-	return p, err
+	})
+	return cfg, dir, err
 }
 
-func (s *service) workDir() string {
-	if s.cfg.Dir != "" {
-		return s.cfg.Dir
+// configured is what the configuration names. Like asItWas it asks the loop, so it
+// is called from other goroutines.
+func (s *service) configured(ctx context.Context, progress func(done, total int64)) (payload, error) {
+	cfg, dir, err := s.configuration(ctx)
+	if err != nil {
+		return payload{}, err
 	}
-	return s.h.cfg.Dir
+	var p payload
+	if cfg.Release != "" {
+		p, err = s.h.importDir(ctx, cfg.Release, cfg.Command, progress)
+		if err == nil && cfg.Dir != "" {
+			p.Dir = cfg.Dir
+		}
+	} else {
+		p, err = s.h.importCommand(ctx, cfg.Command, dir)
+	}
+	p.Configured = cfg.Command
+	return p, err
 }
 
 // firstPayload is what ran last as far as the journal knows and the store still
 // has it, or what is configured.
 func (s *service) firstPayload() (payload, error) {
+	var last payload
+	known := false
+	if err := s.h.ask(s.h.ctx, func() {
+		last, known = s.h.memory.lastPayload(s.name)
+		known = known && slices.Equal(last.Configured, s.cfg.Command)
+	}); err != nil {
+		return payload{}, err
+	}
 	// A command that was just typed is what is meant, whatever ran last.
-	if last, ok := s.h.memory.lastPayload(s.name); ok && !s.h.opts.FailFast && slices.Equal(last.Configured, s.cfg.Command) {
+	if known && !s.h.opts.FailFast {
 		if p, err := s.present(s.h.ctx, last); err == nil {
 			return p, nil
 		}
@@ -200,8 +216,12 @@ func (s *service) asItWas(ctx context.Context, p payload) (payload, error) {
 	if err != nil {
 		return p, err
 	}
+	cfg, _, err := s.configuration(ctx)
+	if err != nil {
+		return p, err
+	}
 	p.Root = r.Dir
-	if s.cfg.Dir == "" {
+	if cfg.Dir == "" {
 		p.Dir = r.Dir
 	}
 	return p, s.h.store.Verify(ctx, p.Release)

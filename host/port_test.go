@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/zdhost/zdhost/host/config"
 	"github.com/zdhost/zdhost/host/journal"
 	"github.com/zdhost/zdhost/host/keeper"
 	"github.com/zdhost/zdhost/host/listener"
@@ -30,7 +31,8 @@ func quietHost(t *testing.T) (*Host, notes) {
 		t.Fatal(err)
 	}
 	t.Cleanup(k.Close)
-	h := New(Options{Log: slog.New(slog.DiscardHandler)}, k)
+	h := New(Options{Config: &config.Config{}, Log: slog.New(slog.DiscardHandler)}, k)
+	n.keeper = theirs
 	h.ctx, h.journal, h.memory = t.Context(), n.log, newMemory()
 	h.backlog.append = func(r journal.Record) error { _, err := n.log.Append(r); return err }
 	return h, n

@@ -13,8 +13,9 @@ import (
 
 // notes is a journal and what a host would write into it.
 type notes struct {
-	t   *testing.T
-	log *journal.Log
+	t      *testing.T
+	log    *journal.Log
+	keeper int // where the host's requests arrive
 }
 
 func newNotes(t *testing.T) notes {
@@ -24,7 +25,7 @@ func newNotes(t *testing.T) notes {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = log.Close() })
-	return notes{t, log}
+	return notes{t: t, log: log}
 }
 
 func (n notes) write(typ uint16, body any) {

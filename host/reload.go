@@ -24,21 +24,42 @@ func (h *Host) reloadAll(why string) {
 // Reload implements control.Changer. The target host means the whole file; a
 // service means only its own part of it.
 func (b backend) Reload(ctx context.Context, actor control.Actor, req control.ReloadRequest) (control.ReloadResult, error) {
-	h := b.h
 	result := control.ReloadResult{Target: req.Target}
+	begins, err := b.h.reload(ctx, actor, req, &result)
+	if err != nil {
+		return result, err
+	}
+	for _, began := range begins {
+		select {
+		case ref, ok := <-began:
+			if ok {
+				result.Rollouts = append(result.Rollouts, ref)
+			}
+		case <-ctx.Done():
+			return result, ctx.Err()
+		case <-b.h.ctx.Done():
+			return result, errEnding
+		}
+	}
+	return result, nil
+}
+
+// reload reads, checks, keeps and takes the configuration, one call at a time; the
+// channels tell of the rollouts as they begin.
+func (h *Host) reload(ctx context.Context, actor control.Actor, req control.ReloadRequest, result *control.ReloadResult) (begins []<-chan control.RolloutRef, err error) {
 	if h.opts.Reload == nil {
-		return result, &control.Error{Code: control.Usage, Message: "cannot reload: the program came from the command line, there is no configuration file"}
+		return nil, &control.Error{Code: control.Usage, Message: "cannot reload: the program came from the command line, there is no configuration file"}
 	}
 	if req.Target != control.HostTarget {
 		if err := h.askErr(ctx, func() error { _, err := h.find(req.Target, "reload"); return err }); err != nil {
-			return result, err
+			return nil, err
 		}
 	}
 	select {
 	case h.reloads <- struct{}{}:
 		defer func() { <-h.reloads }()
 	case <-ctx.Done():
-		return result, ctx.Err()
+		return nil, ctx.Err()
 	}
 	next, err := h.opts.Reload(ctx)
 	var kept accepted
@@ -50,25 +71,10 @@ func (b backend) Reload(ctx context.Context, actor control.Actor, req control.Re
 	}
 	if err != nil {
 		_ = h.ask(ctx, func() { h.refuse("reload", err.Error()) })
-		return result, &control.Error{Code: control.Usage, Message: fmt.Sprintf("cannot reload: %v", err), Hint: "what runs goes on; nothing was changed"}
+		return nil, &control.Error{Code: control.Usage, Message: fmt.Sprintf("cannot reload: %v", err), Hint: "what runs goes on; nothing was changed"}
 	}
-	var begins []<-chan control.RolloutRef
-	if err := h.ask(h.ctx, func() { h.accepted = kept; begins = h.take(next, req, actor, &result) }); err != nil {
-		return result, err
-	}
-	for _, began := range begins {
-		select {
-		case ref, ok := <-began:
-			if ok {
-				result.Rollouts = append(result.Rollouts, ref)
-			}
-		case <-ctx.Done():
-			return result, ctx.Err()
-		case <-h.ctx.Done():
-			return result, errEnding
-		}
-	}
-	return result, nil
+	err = h.ask(h.ctx, func() { h.accepted = kept; begins = h.take(next, req, actor, result) })
+	return begins, err
 }
 
 func (h *Host) refuse(what, reason string) {

@@ -229,8 +229,9 @@ func (s *service) shareRules(except *generation) {
 				s.h.log.Error("cannot bind a lane", "service", s.name, "generation", g.number, "error", err)
 				return
 			}
-			for _, r := range g.inst {
-				go func() { _ = s.h.keeper.SetRules(s.h.ctx, r.id, g.rules()) }()
+			rules := g.rules()
+			for id := range g.inst {
+				go func() { _ = s.h.keeper.SetRules(s.h.ctx, id, rules) }()
 			}
 		})
 	}
