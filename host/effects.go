@@ -256,7 +256,8 @@ func (r *rolling) finish(e rollout.Finish) {
 	if committed {
 		s.committed(r.candidate, e.WarmFor)
 		h.memory.committed(s.name, r.candidate.payload)
-		s.starts = instance.Restarts{}
+		s.starts, s.refused = instance.Restarts{}, nil
+		delete(h.memory.refusals, s.name)
 	} else {
 		if g := r.candidate; g.phase == pluginapi.PhaseStandby && s.serving != g && g != s.warm {
 			g.retire(e.Reason)

@@ -164,6 +164,9 @@ func (h *Host) open() (err error) {
 	if h.memory, err = remember(h.journal); err != nil {
 		return fmt.Errorf("cannot read the journal: %w", err)
 	}
+	if Restarted(h.welcome) {
+		h.refused = h.memory.refusals[""]
+	}
 	for _, why := range h.memory.broken {
 		h.log.Error("the journal lacks an event; the last known state counts", "error", why)
 	}
@@ -190,6 +193,9 @@ func (h *Host) letUsersIn() error {
 // begin takes up what was there and starts what is configured.
 func (h *Host) begin() {
 	h.record(recordHost, "", hostRecord{What: "started", PID: os.Getpid(), Version: h.opts.Version})
+	if !Restarted(h.welcome) {
+		h.record(recordHost, "", hostRecord{What: hostConfigured, PID: os.Getpid(), Version: h.opts.Version})
+	}
 	for _, l := range h.cfg.Listeners {
 		h.addPort(portOf(l))
 	}

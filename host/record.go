@@ -55,8 +55,11 @@ type reportRecord struct {
 	Final   bool               `json:"final"` // the old generation is gone
 }
 
+// hostConfigured says that the configuration file was taken.
+const hostConfigured = "configured"
+
 type hostRecord struct {
-	What    string `json:"what"`
+	What    string `json:"what"` // started, configured, stopping or stopped
 	PID     int    `json:"pid"`
 	Version string `json:"version,omitempty"`
 }
@@ -151,9 +154,10 @@ type memory struct {
 	rollouts    map[string]*remembered
 	order       []string // of rollouts, oldest first
 	lanes       map[string]laneRecord
-	instances   uint64          // highest number
-	ready       map[string]bool // instances that got ready and have not ended
-	broken      []error         // events that don't follow from those before
+	instances   uint64              // highest number
+	ready       map[string]bool     // instances that got ready and have not ended
+	refusals    map[string]*refusal // the last change where that was refused, by service; "" is the host's configuration
+	broken      []error             // events that don't follow from those before
 }
 
 // remembered is a rollout as far as the journal has it.
@@ -171,7 +175,7 @@ const keptRollouts = 2000
 func newMemory() *memory {
 	return &memory{
 		generations: map[string]uint64{}, commits: map[string][]payload{}, made: map[string]map[uint64]generationRecord{},
-		rollouts: map[string]*remembered{}, lanes: map[string]laneRecord{}, ready: map[string]bool{},
+		rollouts: map[string]*remembered{}, lanes: map[string]laneRecord{}, ready: map[string]bool{}, refusals: map[string]*refusal{},
 	}
 }
 
@@ -190,6 +194,18 @@ func (m *memory) fold(r journal.Record) error {
 		return decode(r, func(b reportRecord) error {
 			if known := m.rollouts[b.Rollout]; known != nil {
 				known.report = &b.Report
+			}
+			return nil
+		})
+	case recordRefusal:
+		return decode(r, func(b refusalRecord) error {
+			m.refusals[b.Service] = &refusal{Time: r.Time, What: b.What, Reason: b.Reason}
+			return nil
+		})
+	case recordHost:
+		return decode(r, func(b hostRecord) error {
+			if b.What == hostConfigured {
+				delete(m.refusals, "")
 			}
 			return nil
 		})
@@ -251,8 +267,10 @@ func (m *memory) rolled(b rolloutRecord) error {
 		m.order = append(m.order, b.Rollout)
 		m.trim()
 	}
+	before := r.state.Name
 	r.state = next
-	if next.Name == rollout.StateCommitted {
+	if next.Name == rollout.StateCommitted && before != next.Name {
+		delete(m.refusals, b.Service)
 		if g, ok := m.made[b.Service][next.To.Number]; ok {
 			m.committed(b.Service, g.Payload)
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/zdhost/zdhost/host/journal"
 	"github.com/zdhost/zdhost/host/rollout"
 	"github.com/zdhost/zdhost/pluginapi"
+	"github.com/zdhost/zdhost/plugins/strategies/bluegreen"
 )
 
 // notes is a journal and what a host would write into it.
@@ -103,4 +104,82 @@ func TestPayload_WithoutCommand(t *testing.T) {
 	if path, err := (payload{}).path(); err == nil {
 		t.Errorf("its path is %q", path)
 	}
+}
+
+func TestMemory_KnowsThatTheLastChangeWasRefused(t *testing.T) {
+	n := newNotes(t)
+	refuse := func(service string) {
+		n.write(recordRefusal, refusalRecord{Service: service, What: "upgrade", Reason: "why"})
+	}
+	refuse("shop")
+	refuse("")
+	if m := n.memory(); m.refusals["shop"] == nil || m.refusals["shop"].Reason != "why" || m.refusals[""] == nil {
+		t.Errorf("refusals %v", m.refusals)
+	}
+	n.write(recordHost, hostRecord{What: hostConfigured})
+	n.commit("r-1", 1)
+	if m := n.memory(); len(m.refusals) != 0 {
+		t.Errorf("refusals %v after changes that were taken", m.refusals)
+	}
+	refuse("shop")
+	n.event("r-1", rollout.Closed{})
+	if m := n.memory(); m.refusals["shop"] == nil {
+		t.Error("the end of an older rollout takes a refusal back")
+	}
+}
+
+func TestMemory_CountsACommitOnce(t *testing.T) {
+	n := newNotes(t)
+	n.write(recordGeneration, generationRecord{Service: "shop", Number: 1, What: "made", Payload: payload{Release: "sha256:1"}})
+	n.commit("r-1", 1)
+	n.event("r-1", rollout.Closed{})
+	if past := n.memory().commits["shop"]; len(past) != 1 {
+		t.Errorf("committed %v", past)
+	}
+}
+
+// commit writes a whole rollout, as the state machine wants it.
+func (n notes) commit(id string, to uint64) {
+	n.t.Helper()
+	state, queue := rollout.State{}, []rollout.Fact{requested(id, to)}
+	for len(queue) > 0 && state.Name != rollout.StateCommitted {
+		f := queue[0]
+		queue = queue[1:]
+		n.event(id, f)
+		next, effects, err := rollout.Step(state, rollout.Event{At: time.Unix(1, 0), Fact: f})
+		if err != nil {
+			n.t.Fatal(err)
+		}
+		state = next
+		for _, e := range effects {
+			if f := answerTo(e, state); f != nil {
+				queue = append(queue, f)
+			}
+		}
+	}
+	if state.Name != rollout.StateCommitted {
+		n.t.Fatalf("the rollout is %s", state.Name)
+	}
+}
+
+// answerTo is what a host for which everything goes well answers.
+func answerTo(e rollout.Effect, s rollout.State) rollout.Fact {
+	strategy := bluegreen.Strategy{}
+	switch e := e.(type) {
+	case rollout.AskGate:
+		return rollout.GateAnswered{Attempt: e.Attempt, Verdict: rollout.VerdictAllow}
+	case rollout.RunHook:
+		return rollout.HookEnded{Attempt: e.Attempt, OK: true}
+	case rollout.AskPlan:
+		plan, _ := strategy.Plan(e.Request)
+		return rollout.Planned{Attempt: e.Attempt, Plan: plan}
+	case rollout.AskNext:
+		d, _ := strategy.Next(e.Snapshot)
+		return rollout.Decided{Decision: d}
+	case rollout.StartGeneration:
+		return rollout.CandidateReady{Generation: s.To.Number, Ready: e.Instances}
+	case rollout.ApplyWeights:
+		return rollout.WeightApplied{Attempt: e.Attempt}
+	}
+	return nil
 }

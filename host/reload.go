@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"fmt"
+	"os"
 	"reflect"
 	"slices"
 
@@ -125,8 +126,10 @@ func (h *Host) take(next *config.Config, req control.ReloadRequest, actor contro
 	old := h.cfg
 	whole := req.Target == control.HostTarget
 	if whole {
-		h.cfg, h.refused = next, nil
+		h.cfg = next
 	}
+	h.refused = nil
+	h.record(recordHost, "", hostRecord{What: hostConfigured, PID: os.Getpid(), Version: h.opts.Version})
 	for _, l := range next.Listeners {
 		if h.ports[l.Name] == nil {
 			h.addPort(portOf(l))

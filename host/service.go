@@ -43,7 +43,7 @@ type refusal struct {
 func (h *Host) addService(cfg config.Service) *service {
 	s := &service{h: h, name: cfg.Name, gens: map[uint64]*generation{}, next: h.memory.lastGeneration(cfg.Name) + 1}
 	s.configure(cfg)
-	s.last = h.memory.lastEnded(cfg.Name)
+	s.last, s.refused = h.memory.lastEnded(cfg.Name), h.memory.refusals[cfg.Name]
 	h.services[s.name] = s
 	h.order = append(h.order, s.name)
 	return s
@@ -117,6 +117,7 @@ func (s *service) restartPolicy() instance.RestartPolicy {
 // refuse keeps a change that was not taken where an operator will see it.
 func (s *service) refuse(what, reason string) {
 	s.refused = &refusal{Time: time.Now(), What: what, Reason: reason}
+	s.h.memory.refusals[s.name] = s.refused
 	s.h.record(recordRefusal, "", refusalRecord{Service: s.name, What: what, Reason: reason})
 }
 

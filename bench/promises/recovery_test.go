@@ -183,3 +183,35 @@ func TestRecovery_UnclaimedServiceDrains(t *testing.T) {
 	g.await("nothing of it is left", patience, func() bool { return len(h.status().Listeners) == 1 })
 	wantNoneFailed(t, run(t, newConnectionsOnce(o.address)))
 }
+
+// TestRecovery_Refusals: that the last change was refused is known after a restart of the host, until one is taken.
+func TestRecovery_Refusals(t *testing.T) {
+	g := newGround(t, nil)
+	o := g.offers("naive", freeAddress(t))
+	text := configuration{address: o.address, command: o.release("v1")}.String()
+	h := g.configured(text)
+	refused := func() [2]bool { return [2]bool{h.status().Host.LastRefused != nil, h.service(web).LastRefused != nil} }
+	g.write("zdhost.hcl", "broken")
+	if s := h.cli("reload", "host"); s.code == 0 {
+		t.Error(s)
+	}
+	if _, err := h.client.Upgrade(t.Context(), control.UpgradeRequest{Service: web, Release: g.path("nowhere")}, func(control.RolloutEvent) {}); err == nil {
+		t.Error("a release that isn't there was taken")
+	}
+	h.killHost()
+	if got := refused(); got != [2]bool{true, true} {
+		t.Errorf("host and service were refused: %v", got)
+	}
+	h.mustUpgrade(web, o.release("v2"), noBake())
+	g.write("zdhost.hcl", text)
+	if s := h.cli("reload", "host"); s.code != 0 {
+		t.Error(s)
+	}
+	if got := refused(); got != [2]bool{} {
+		t.Errorf("host and service are still refused: %v", got)
+	}
+	h.killHost()
+	if got := refused(); got != [2]bool{} {
+		t.Errorf("host and service are refused again: %v", got)
+	}
+}
