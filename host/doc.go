@@ -13,11 +13,13 @@
 // memory the fold over the journal.
 //
 // It may be killed at any moment. The next host finds sockets, processes and
-// output with the keeper, and what they are for in the journal (recover.go).
+// output with the keeper, what they are for in the journal (recover.go), and the
+// configuration as it was accepted in the state directory (accepted.go).
 //
 // What fails how:
 //   - the journal takes nothing: what runs goes on, the way back too; changes are
-//     refused with the reason.
+//     refused with the reason. What a full disk refused is written later, in
+//     order; an event that is missing all the same marks its rollout only.
 //   - the keeper is gone: the host ends. The keeper starts hosts, not the reverse.
 //   - a candidate fails: the rollout returns, and its last lines are kept.
 //   - an instance ends unasked: its queue stays; a replacement is started on the
