@@ -1,6 +1,7 @@
 package inetdiag
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -50,12 +51,20 @@ func (c Conn) Accepted() bool {
 
 // Lookup finds the connection between two addresses, as the end at local sees it. The error is [ErrNotFound] if
 // there is none; a listener on local is no connection.
-func Lookup(local, remote netip.AddrPort) (Conn, error) {
+func Lookup(local, remote netip.AddrPort) (Conn, error) { return LookupOn(0, local, remote) }
+
+// LookupOn is Lookup for the connection of a socket that is bound to an interface, by its index: the kernel knows it
+// there only. 0 is no interface.
+func LookupOn(device int, local, remote netip.AddrPort) (Conn, error) {
 	local, remote = unmap(local), unmap(remote)
 	if !local.IsValid() || !remote.IsValid() || local.Addr().Is4() != remote.Addr().Is4() {
 		return Conn{}, fmt.Errorf("cannot look up connection %s from %s: not two addresses of one family", local, remote)
 	}
-	row, err := get(tcpRequest(local, remote, allStates, true))
+	request := tcpRequest(local, remote, allStates, true)
+	if device != 0 {
+		binary.NativeEndian.PutUint32(request[requestID+idScope:], uint32(device))
+	}
+	row, err := get(request)
 	if errors.Is(err, unix.ENOENT) {
 		err = ErrNotFound
 	}

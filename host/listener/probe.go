@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -47,8 +48,18 @@ func (l *Listener) probe(ctx context.Context, lane *Lane, speak func(net.Conn) e
 	case UDP:
 		return ErrShared
 	}
-	for i, target := range lane.targets(l.options.ProbeBoth) {
-		err := l.probeTCP(ctx, lane, target, speak)
+	device, err := lane.socket.option(unix.SOL_SOCKET, unix.SO_BINDTOIFINDEX, "SO_BINDTOIFINDEX")
+	if err != nil {
+		return err
+	}
+	targets := lane.targets(l.options.ProbeBoth)
+	if device != 0 && lane.local.Addr().IsUnspecified() {
+		if targets, err = targetsOn(device, targets); err != nil {
+			return err
+		}
+	}
+	for i, target := range targets {
+		err := l.probeTCP(ctx, lane, device, target, speak)
 		if i > 0 && errors.Is(err, unix.EADDRNOTAVAIL) {
 			continue // no IPv6 loopback here
 		}
@@ -77,7 +88,39 @@ func (lane *Lane) targets(both bool) []netip.AddrPort {
 	}
 }
 
-func (l *Listener) probeTCP(ctx context.Context, lane *Lane, target netip.AddrPort, speak func(net.Conn) error) (err error) {
+// targetsOn gives each loopback address among the targets the interface's own address of its family, where it has one:
+// a lane that is bound to an interface is not reached through another.
+func targetsOn(device int, targets []netip.AddrPort) ([]netip.AddrPort, error) {
+	at, err := net.InterfaceByIndex(device)
+	if err != nil {
+		return nil, err
+	}
+	addresses, err := at.Addrs()
+	if err != nil {
+		return nil, err
+	}
+	var found []netip.AddrPort
+	for _, target := range targets {
+		for _, a := range addresses {
+			prefix, err := netip.ParsePrefix(a.String())
+			if err != nil || prefix.Addr().Is4() != target.Addr().Is4() {
+				continue
+			}
+			ip := prefix.Addr()
+			if ip.IsLinkLocalUnicast() && ip.Is6() {
+				ip = ip.WithZone(strconv.Itoa(device))
+			}
+			found = append(found, netip.AddrPortFrom(ip, target.Port()))
+			break
+		}
+	}
+	if len(found) == 0 {
+		return nil, fmt.Errorf("interface %s, which the lane is bound to, has no address", at.Name)
+	}
+	return found, nil
+}
+
+func (l *Listener) probeTCP(ctx context.Context, lane *Lane, device int, target netip.AddrPort, speak func(net.Conn) error) (err error) {
 	var held reservation
 	defer func() {
 		if held.source.IsValid() {
@@ -89,6 +132,11 @@ func (l *Listener) probeTCP(ctx context.Context, lane *Lane, target netip.AddrPo
 			return errors.New("the connection was dialled twice")
 		}
 		return control(c, func(fd int) (err error) {
+			if device != 0 {
+				if err := socket(fd).setOption(unix.SOL_SOCKET, unix.SO_BINDTOIFINDEX, device, "SO_BINDTOIFINDEX"); err != nil {
+					return err
+				}
+			}
 			if held, err = reserve(socket(fd), target); err != nil {
 				return err
 			}
@@ -115,7 +163,7 @@ func (l *Listener) probeTCP(ctx context.Context, lane *Lane, target netip.AddrPo
 		}
 	}
 	return lane.accepted(ctx, conn, speak, func() (bool, error) {
-		c, err := inetdiag.Lookup(target, held.source)
+		c, err := inetdiag.LookupOn(device, target, held.source)
 		if errors.Is(err, inetdiag.ErrNotFound) {
 			return false, nil // SYN cookies, or over already; the client's end tells
 		}

@@ -77,6 +77,44 @@ func TestProbesReachTheirLaneOnly(t *testing.T) {
 	}
 }
 
+// TestProbeOfLaneOnADevice probes lanes that one interface alone reaches.
+func TestProbeOfLaneOnADevice(t *testing.T) {
+	devices, err := net.Interfaces()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, device := range devices {
+		if addresses, err := device.Addrs(); err != nil || len(addresses) == 0 || device.Flags&net.FlagUp == 0 {
+			continue
+		}
+		for _, b := range bindings {
+			wildcard := netip.MustParseAddr(b.ip).IsUnspecified()
+			if !wildcard && device.Flags&net.FlagLoopback == 0 {
+				continue
+			}
+			t.Run(device.Name+" "+b.name, func(t *testing.T) {
+				l, lanes := b.lanes(t, 2, Options{})
+				for _, lane := range lanes {
+					if err := unix.BindToDevice(lane.FD(), device.Name); err != nil {
+						t.Skip(err)
+					}
+				}
+				serve(t, lanes[0])
+				candidate := serve(t, lanes[1])
+				before := candidate.accepted.Load()
+				for _, speak := range []func(net.Conn) error{nil, sayByte} {
+					if err := l.Probe(within(t), lanes[1], speak); err != nil {
+						t.Error(err)
+					}
+				}
+				if got := candidate.accepted.Load() - before; got != 2 {
+					t.Errorf("%d probes reached the lane", got)
+				}
+			})
+		}
+	}
+}
+
 // TestProbeMatchesItsAddress connects from another address with the very port of a probe that is under way.
 func TestProbeMatchesItsAddress(t *testing.T) {
 	l, lanes := bindings[1].lanes(t, 2, Options{})
