@@ -33,6 +33,9 @@ func (h *Host) stop(urgent bool) {
 			r.drain(nil, h.haste())
 		}
 	}
+	for _, r := range h.live { // those of services that only leave, too
+		r.drain(nil, h.haste())
+	}
 	h.stopStep()
 }
 

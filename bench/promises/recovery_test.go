@@ -3,6 +3,7 @@ package promises
 import (
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -182,6 +183,25 @@ func TestRecovery_UnclaimedServiceDrains(t *testing.T) {
 	g.await("nobody listens on its address", patience, func() bool { return !g.listens(other.address) })
 	g.await("nothing of it is left", patience, func() bool { return len(h.status().Listeners) == 1 })
 	wantNoneFailed(t, run(t, newConnectionsOnce(o.address)))
+}
+
+// TestRecovery_UnclaimedServiceStops: whoever wants an end at once gets it, whatever such processes have to do.
+func TestRecovery_UnclaimedServiceStops(t *testing.T) {
+	g := newGround(t, nil)
+	other := g.offers("shop", freeAddress(t))
+	text := "service \"first\" {\n  command = [\"/bin/sleep\", \"1000\"]\n}\n"
+	h := g.configured(text + fmt.Sprintf("\nservice \"second\" {\n  command = [%s]\n}\n", quoted(other.release("s1"))))
+	drive(t, load.Options{Address: other.address, Mode: load.NewConn, Path: "/slow?d=25s", Clients: 1, Exchanges: 1})
+	g.await("a request is in flight", patience, func() bool { return g.connections(other.address) >= 1 })
+	if err := os.Remove(g.path("s/accepted")); err != nil {
+		t.Fatal(err)
+	}
+	g.write("zdhost.hcl", text)
+	h.killHost()
+	h.signal(syscall.SIGTERM)
+	g.await("it stops", patience, func() bool { return strings.Contains(h.output.String(), "\"stopping\"") })
+	h.signal(syscall.SIGTERM)
+	h.wait(4 * time.Second)
 }
 
 // TestRecovery_Refusals: that the last change was refused is known after a restart of the host, until one is taken.
