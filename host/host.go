@@ -164,6 +164,7 @@ func (h *Host) open() (err error) {
 	if h.memory, err = remember(h.journal); err != nil {
 		return fmt.Errorf("cannot read the journal: %w", err)
 	}
+	h.memory.meet(h.welcome.Children)
 	if Restarted(h.welcome) {
 		h.refused = h.memory.refusals[""]
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/zdhost/zdhost/host/control"
 	"github.com/zdhost/zdhost/host/journal"
+	"github.com/zdhost/zdhost/host/keeper"
 	"github.com/zdhost/zdhost/host/rollout"
 )
 
@@ -187,6 +188,17 @@ func (m *memory) lastEnded(service string) *ended {
 		}
 	}
 	return nil
+}
+
+// meet learns of processes that the journal may lack: their numbers are taken.
+func (m *memory) meet(children []keeper.Child) {
+	for _, c := range children {
+		var meta childMeta
+		if json.Unmarshal(c.Meta, &meta) == nil {
+			m.instances = max(m.instances, meta.Number)
+			m.numbered(meta.Service, meta.Generation)
+		}
+	}
 }
 
 // numbered says that a generation's number was given; it is never given again.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/zdhost/zdhost/host/config"
 	"github.com/zdhost/zdhost/host/journal"
+	"github.com/zdhost/zdhost/host/keeper"
 	"github.com/zdhost/zdhost/host/rollout"
 	"github.com/zdhost/zdhost/pluginapi"
 	"github.com/zdhost/zdhost/plugins/strategies/bluegreen"
@@ -182,4 +183,15 @@ func answerTo(e rollout.Effect, s rollout.State) rollout.Fact {
 		return rollout.WeightApplied{Attempt: e.Attempt}
 	}
 	return nil
+}
+
+func TestMemory_NumbersFollowTheProcessesThatLive(t *testing.T) {
+	m := newMemory() // of a journal that could not take the last records
+	m.meet([]keeper.Child{{ID: "shop-7-41", Meta: json.RawMessage(`{"service":"shop","generation":7,"number":41}`)}})
+	if n := m.nextInstance(); n != 42 {
+		t.Errorf("the next instance is %d", n)
+	}
+	if g := m.lastGeneration("shop"); g != 7 {
+		t.Errorf("the last generation is %d", g)
+	}
 }
