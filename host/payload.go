@@ -212,11 +212,11 @@ func (s *service) asItWas(ctx context.Context, p payload) (payload, error) {
 		}
 		return p, err
 	}
-	r, err := s.h.store.Get(string(p.Release))
+	cfg, _, err := s.configuration(ctx)
 	if err != nil {
 		return p, err
 	}
-	cfg, _, err := s.configuration(ctx)
+	r, err := s.h.store.Get(string(p.Release))
 	if err != nil {
 		return p, err
 	}

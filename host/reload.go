@@ -268,9 +268,7 @@ func (s *service) unconfigure(cfg config.Service) {
 	}
 }
 
-// removeService ends what a configuration no longer names. Where another service
-// has got its listeners, it leaves in order once that serves them; else it is told
-// to stop at once, as when zdhost stops.
+// removeService ends what a configuration no longer names.
 func (h *Host) removeService(name string) {
 	s := h.services[name]
 	if s == nil {
@@ -280,6 +278,13 @@ func (h *Host) removeService(name string) {
 	h.order = slices.DeleteFunc(h.order, func(n string) bool { return n == name })
 	const why = "the configuration no longer names its service"
 	s.abandon(why)
+	s.leave(why)
+}
+
+// leave ends a service that is not in h.services any more. Where another one has
+// got its listeners, it leaves in order once that serves them; else it is told to
+// stop at once, as when zdhost stops.
+func (s *service) leave(why string) {
 	handed := slices.ContainsFunc(s.ports, func(p *port) bool { return p.service != s })
 	for _, g := range s.living() {
 		g.retire(why)
@@ -288,7 +293,7 @@ func (h *Host) removeService(name string) {
 			l.step()
 		}
 	}
-	h.dropAbandoned(s)
+	s.h.dropAbandoned(s)
 }
 
 // dropAbandoned closes the listeners of a service that is gone and that no other

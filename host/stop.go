@@ -28,13 +28,10 @@ func (h *Host) stop(urgent bool) {
 	for _, s := range h.services {
 		s.abandon("zdhost is being stopped")
 	}
-	for _, r := range h.live { // of services that were removed, too
+	for _, r := range h.live { // those of services that only leave, too
 		if r.state != instance.Exited {
 			r.drain(nil, h.haste())
 		}
-	}
-	for _, r := range h.live { // those of services that only leave, too
-		r.drain(nil, h.haste())
 	}
 	h.stopStep()
 }

@@ -40,10 +40,7 @@ func (h *Host) retireUnclaimed() {
 		for _, g := range s.living() {
 			s.ports, g.extra = append(s.ports, g.extra...), nil // an address goes with the last that serves it
 		}
-		for _, g := range s.living() {
-			g.weight = 0
-			g.retire("the configuration doesn't name its service")
-		}
+		s.leave("the configuration doesn't name its service")
 	}
 }
 

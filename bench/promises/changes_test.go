@@ -198,7 +198,8 @@ func TestChanges_ChecksAndPIDFile(t *testing.T) {
 		t.Skip("only root can run programs as somebody else")
 	}
 	g := newGround(t, nil)
-	if err := os.Chmod(g.dir, 0o777); err != nil {
+	if err := errors.Join(os.Chmod(g.dir, 0o755), os.Mkdir(g.path("out"), 0o755), os.Chmod(g.path("out"), 0o777),
+		os.WriteFile(g.executions(), nil, 0o600), os.Chown(g.executions(), 65534, 65534)); err != nil {
 		t.Fatal(err)
 	}
 	o := g.offers("naive", freeAddress(t))
@@ -206,8 +207,8 @@ func TestChanges_ChecksAndPIDFile(t *testing.T) {
   pid_file = %q
   ready {
     exec = ["/bin/sh", "-c", "echo $(id -u) $ZDHOST_SERVICE >%s"]
-  }`, g.path("pid"), g.path("checked"))}.String())
-	if b, err := os.ReadFile(g.path("checked")); err != nil || string(b) != "65534 web\n" {
+  }`, g.path("pid"), g.path("out/checked"))}.String())
+	if b, err := os.ReadFile(g.path("out/checked")); err != nil || string(b) != "65534 web\n" {
 		t.Errorf("the check ran as %q, error %v", b, err)
 	}
 	names := func(pid int) bool {
