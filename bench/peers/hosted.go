@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -115,6 +116,22 @@ func (h *hosted) upgrade(ctx context.Context, release string) error {
 		Service: service, Command: h.recipe(release).Argv, Dir: h.dir, Set: map[string]string{"bake": "0s"},
 	}, func(control.RolloutEvent) {})
 	return committed(outcome, err)
+}
+
+// drained waits until every generation has ended that neither serves nor is kept warm.
+func (h *hosted) drained(ctx context.Context) error {
+	for {
+		s, _, err := h.status(ctx)
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(s.Instances, func(i control.Instance) bool { return i.Generation != s.Generation && i.Generation != s.Warm }) {
+			return nil
+		}
+		if err := pause(ctx, 50*time.Millisecond); err != nil {
+			return err
+		}
+	}
 }
 
 // upgradeCommand is the same at the command line.

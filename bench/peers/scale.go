@@ -21,7 +21,7 @@ type scale struct {
 
 func full() scale {
 	return scale{
-		limit: 6 * time.Minute,
+		limit: 8 * time.Minute,
 		pairs: 20, run: 200 * time.Millisecond,
 		windows: 6, window: 2200 * time.Millisecond,
 		starts: 15, rest: 4 * time.Second, changes: 2000, rollbacks: 20, upgrades: 16,
@@ -31,7 +31,7 @@ func full() scale {
 // quick is for developing: its intervals are too wide to say much.
 func quick() scale {
 	return scale{
-		limit: 90 * time.Second,
+		limit: 3 * time.Minute,
 		pairs: 4, run: 60 * time.Millisecond,
 		windows: 2, window: 1200 * time.Millisecond,
 		starts: 5, rest: time.Second, changes: 500, rollbacks: 5, upgrades: 3,
