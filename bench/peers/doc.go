@@ -37,5 +37,5 @@
 // other work on the machine the ratios get wide intervals, and the report says so when the load average was high. A
 // failure of kind "local" (the generator ran out of ports or descriptors) voids the row and is an error. If a program
 // that is to be compared isn't installed, its rows say so. The whole run is cut off after eight minutes, or three
-// half with -quick; what had no turn by then is an error.
+// with -quick; what had no turn by then is an error.
 package main

@@ -29,7 +29,7 @@ func serviceKeys() []Key {
 		{Name: "limits", Type: TypeBlock, Mistaken: []string{"limit", "resources"}, Keys: limitKeys(), Doc: "What each instance may use. No limit unless given."},
 		{Name: "strategy", Type: TypeChoice, Default: "bluegreen", Keys: strategyKeys(), Doc: "How a new release takes over. Default: `bluegreen`."},
 		{Name: "watchdog", Type: TypeDuration, Default: "0s", Doc: "An instance that doesn't send `WATCHDOG=1` for this long is replaced. 0: off."},
-		{Name: "pid_file", Type: TypePath, Mistaken: []string{"pidfile"}, Doc: "File with the PID of the newest ready instance, for programs that expect one."},
+		{Name: "pid_file", Type: TypePath, Mistaken: []string{"pidfile"}, Doc: "File with the PID of the process that serves, the oldest of several, for programs that expect one."},
 		{Name: "config", Type: TypeBlock, OptIn: true, Unsupported: true, Doc: "The program's own configuration, delivered by zdhost.", Keys: []Key{
 			{Name: "source", Type: TypeChoices, Doc: "Where it comes from; later ones win.", Keys: []Key{
 				{Name: "file", Type: TypeBlock, Doc: "A file.", Keys: []Key{{Name: "path", Type: TypePath, Required: true, Doc: "Its path."}}},
@@ -46,7 +46,7 @@ func readyKeys() []Key {
 		{Name: "timeout", Type: TypeDuration, NonZero: true, Default: "30s", Doc: "A candidate that isn't ready by then is rolled back."},
 		{Name: "http", Type: TypeHTTPPath, Example: `"/healthz"`, Mistaken: []string{"path", "url"}, Doc: "Path that must answer 2xx or 3xx, asked of exactly the new instance through its public address."},
 		{Name: "notify", Type: TypeBool, Default: "false", Doc: "Wait for `READY=1` on `NOTIFY_SOCKET`."},
-		{Name: "exec", Type: TypeStrings, Example: `["./check", "--quick"]`, Mistaken: []string{"command"}, Doc: "Command that must exit 0; its program is looked for like the service's."},
+		{Name: "exec", Type: TypeStrings, Example: `["./check", "--quick"]`, Mistaken: []string{"command"}, Doc: "Command that must exit 0. Its program is looked for like the service's, and runs as that does: its user, environment and directory."},
 		{Name: "interval", Type: TypeDuration, NonZero: true, Default: "100ms", Doc: "Pause between two tries of `http` or `exec`."},
 	}
 }
@@ -54,7 +54,7 @@ func readyKeys() []Key {
 func healthKeys() []Key {
 	return []Key{
 		{Name: "http", Type: TypeHTTPPath, Example: `"/healthz"`, Mistaken: []string{"path", "url"}, Doc: "Path that must answer 2xx or 3xx."},
-		{Name: "exec", Type: TypeStrings, Example: `["./check"]`, Mistaken: []string{"command"}, Doc: "Command that must exit 0; its program is looked for like the service's."},
+		{Name: "exec", Type: TypeStrings, Example: `["./check"]`, Mistaken: []string{"command"}, Doc: "Command that must exit 0. Its program is looked for like the service's, and runs as that does: its user, environment and directory."},
 		{Name: "interval", Type: TypeDuration, NonZero: true, Default: "5s", Doc: "Pause between two checks."},
 		{Name: "timeout", Type: TypeDuration, NonZero: true, Default: "2s", Doc: "A check that takes longer has failed."},
 		{Name: "failures", Type: TypeInt, Default: "3", Min: 1, Max: 1000, Doc: "Failures in a row after which the instance is replaced."},
