@@ -79,7 +79,7 @@ func instancesOf(t *testing.T, server, instances string) (*host, *offer) {
 	h := g.configured(configuration{
 		address: o.address, command: o.release("v1"),
 		// What is killed again and again on purpose is no crash loop.
-		service: "instances = " + instances + "\n  restart {\n    crash_loop = \"1000 in 1m\"\n    backoff = \"10ms\"\n  }",
+		service: "instances = " + instances + "\n  restart {\n    crash_loop = \"1000 in 1m\"\n    backoff = \"10ms\"\n    max_backoff = \"100ms\"\n  }",
 	}.String())
 	return h, o
 }

@@ -125,7 +125,7 @@ func TestRow5_WrongFamily(t *testing.T) {
 	port := portOf(t, freeAddress(t))
 	six := "[::1]:" + port
 	o, four := g.offers("naive", six), g.offers("naive", "127.0.0.1:"+port)
-	h := g.configured(configuration{address: "[::]:" + port, command: g.offers("naive", "[::]:"+port).release("v1")}.String())
+	h := g.configured(configuration{address: "[::]:" + port, command: g.offers("naive", "[::]:"+port).release("v1"), service: "ready {\n    timeout = \"2s\"\n  }"}.String())
 	before := h.service(web)
 	clients := g.flow(newConnections(o.address))
 	s := h.cli("upgrade", append([]string{web, "--"}, four.release("four")...)...)
