@@ -20,17 +20,7 @@ func TestRow2_KeptConnections(t *testing.T) {
 	for _, sockets := range socketWays {
 		for _, think := range []time.Duration{2 * time.Millisecond, 300 * time.Millisecond} {
 			t.Run(sockets+" think "+think.String(), func(t *testing.T) {
-				h, o := shop(t, sockets)
-				c := load.NewChecker(h.executions())
-				n := sized().kept
-				clients := h.flow(load.Options{Address: o.address, Mode: load.Kept, Clients: n, Think: think, Checker: c})
-				h.upgrades(web, sized().rolls, o.release)
-				clients.more(h.ground, 2*n)
-				r := clients.end()
-				wantNoneFailed(t, r)
-				wantAnsweredBy(t, r, "v1", "v2")
-				wantKept(t, r, n)
-				wantExecutions(t, c)
+				keptThroughUpgrades(t, sockets, load.Options{Mode: load.Kept, Think: think}, 2)
 			})
 		}
 	}
@@ -60,17 +50,7 @@ func TestRow2_IdleUnderShorterTimeout(t *testing.T) {
 func TestRow2_Pipelined(t *testing.T) {
 	for _, sockets := range socketWays {
 		t.Run(sockets, func(t *testing.T) {
-			h, o := shop(t, sockets)
-			c := load.NewChecker(h.executions())
-			n := sized().kept
-			clients := h.flow(load.Options{Address: o.address, Mode: load.Pipelined, Clients: n, Think: 2 * time.Millisecond, Checker: c})
-			h.upgrades(web, sized().rolls, o.release)
-			clients.more(h.ground, 4*n)
-			r := clients.end()
-			wantNoneFailed(t, r)
-			wantAnsweredBy(t, r, "v1", "v2")
-			wantKept(t, r, n)
-			wantExecutions(t, c)
+			keptThroughUpgrades(t, sockets, load.Options{Mode: load.Pipelined, Think: 2 * time.Millisecond}, 4)
 		})
 	}
 }
@@ -80,17 +60,7 @@ func TestRow2_Pipelined(t *testing.T) {
 func TestRow2_HalfRequests(t *testing.T) {
 	for _, sockets := range socketWays {
 		t.Run(sockets, func(t *testing.T) {
-			h, o := shop(t, sockets)
-			c := load.NewChecker(h.executions())
-			n := sized().kept
-			clients := h.flow(load.Options{Address: o.address, Mode: load.HalfRequest, Clients: n, Hold: 400 * time.Millisecond, Checker: c})
-			h.upgrades(web, sized().rolls, o.release)
-			clients.more(h.ground, 4*n)
-			r := clients.end()
-			wantNoneFailed(t, r)
-			wantAnsweredBy(t, r, "v1", "v2")
-			wantKept(t, r, n)
-			wantExecutions(t, c)
+			keptThroughUpgrades(t, sockets, load.Options{Mode: load.HalfRequest, Hold: 400 * time.Millisecond}, 4)
 		})
 	}
 }
@@ -167,6 +137,24 @@ func answeredBy(t *testing.T, in *bufio.Reader) string {
 		t.Fatalf("read error %v, Connection: close %t", err, r.Close)
 	}
 	return r.Header.Get("X-Release")
+}
+
+// keptThroughUpgrades drives numbered POSTs through row 2's upgrades, and until each client has made some more rounds:
+// none fails, each is executed once, and every client keeps its connection.
+func keptThroughUpgrades(t *testing.T, sockets string, options load.Options, more int) {
+	t.Helper()
+	h, o := shop(t, sockets)
+	c := load.NewChecker(h.executions())
+	n := sized().kept
+	options.Address, options.Clients, options.Checker = o.address, n, c
+	clients := h.flow(options)
+	h.upgrades(web, sized().rolls, o.release)
+	clients.more(h.ground, more*n)
+	r := clients.end()
+	wantNoneFailed(t, r)
+	wantAnsweredBy(t, r, "v1", "v2")
+	wantKept(t, r, n)
+	wantExecutions(t, c)
 }
 
 // shop is a host with the zdapp server.
